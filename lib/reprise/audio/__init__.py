@@ -1,0 +1,1 @@
+"""Signal features on tensors, batched and equal to librosa's."""

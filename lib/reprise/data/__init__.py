@@ -1,0 +1,1 @@
+"""From folders in their original layout to clip tables and batches of audio."""

@@ -1,0 +1,1 @@
+"""One room per paper: settings, experiment, figures, published numbers."""

@@ -1,0 +1,1 @@
+"""Yamamoto et al. 2022: deformable convolution and imbalance-aware training for singing techniques."""

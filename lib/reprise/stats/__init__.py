@@ -1,0 +1,1 @@
+"""Metrics, comparisons and analyses of variance on plain arrays."""

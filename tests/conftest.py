@@ -1,0 +1,24 @@
+"""Fixtures shared by all tests: a private cache, the real excerpts, two threads."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def private_folders(tmp_path_factory, monkeypatch):
+    """Keep caches, runs and figures of a test out of the project."""
+    base = tmp_path_factory.mktemp("reprise")
+    monkeypatch.setenv("REPRISE_CACHE", str(base / "cache"))
+    monkeypatch.setenv("REPRISE_RUNS", str(base / "runs"))
+    monkeypatch.setenv("REPRISE_OUT", str(base / "figures"))
+
+
+@pytest.fixture
+def real_data() -> Path:
+    """Folder with real excerpts in the data sets' own layouts; skips where there is none."""
+    folder = os.environ.get("REPRISE_DATA", "")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("REPRISE_DATA does not point to a folder of real excerpts")
+    return Path(folder).resolve()
