@@ -197,3 +197,11 @@ def test_a_metric_without_a_value_is_not_run(content, load):
 def test_unknown_evidence_is_refused(reported, draws):
     with pytest.raises(ValueError, match="synthetic, excerpt, full"):
         evaluate(reported, draws, evidence="real", profile="demo")
+
+
+def test_one_of_many_intervals_just_below_zero_may_be_chance(content, load):
+    # the 95 % interval of good − bad ends just below 0, the one that holds for three comparisons does not
+    barely_lost = known(good=(0.5, 0.1), bad=(0.6001, 0), bad__0=(0.3, 0), good__0=(0.3, 0))
+    assert verdict(content, load, barely_lost, **ORDER)["verdict"] == "contradicted"
+    several = {**ORDER, "worse": ["bad", "bad@0", "good@0"]}
+    assert verdict(content, load, barely_lost, **several)["verdict"] == "inconclusive"
