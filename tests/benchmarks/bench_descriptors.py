@@ -1,4 +1,4 @@
-"""Time the batched descriptors and spectrograms against librosa and torch.stft, interleaved, and write a JSON record."""
+"""Time the batched descriptors and spectrograms against librosa and torch.stft, and write a JSON record."""
 
 import argparse
 import json

@@ -27,7 +27,7 @@ VOWELS = {
 }
 
 # poles of the short cavities: without them a cascade at 44.1 kHz would be mute above the fifth formant
-_UPPER = (5500.0, 6600.0, 7700.0, 8900.0, 10200.0)
+_UPPER = (5500.0, 6500.0, 7550.0, 8650.0, 9800.0)
 _BLOCK_SECONDS = 512 / 44100
 # a frame, room for what the anticausal pulse has before it, and room for the formants to ring out
 _N_FFT_BLOCKS = 8
@@ -59,12 +59,13 @@ def vowel_formants(vowel: str, *, tract: float = 1.0, ring: float = 0.0) -> Arra
     if vowel not in VOWELS:
         raise ValueError(f"there is no vowel {vowel!r}; known: {' '.join(VOWELS)}")
     formants = np.array(VOWELS[vowel] + _UPPER)
-    formants[2:5] += ring * 0.6 * (np.array([2700.0, 3050.0, 3500.0]) - formants[2:5])
+    # what lies above moves down with them, or the spectrum would end there
+    formants[2:] += ring * (np.array([2650.0, 3000.0, 3450.0, 4450.0, 5500.0, 6600.0, 7700.0, 9000.0]) - formants[2:])
     return tract * formants
 
 
 def formant_bandwidths(formants: ArrayLike) -> Array:
-    """Usual bandwidths at given resonances: some 60 Hz at the first, several hundred at the highest.
+    """Usual bandwidths at given resonances: some 80 Hz at the first, 400 Hz at 10 kHz.
 
     Parameters
     ----------
@@ -74,7 +75,7 @@ def formant_bandwidths(formants: ArrayLike) -> Array:
     -------
     ndarray of the same shape, Hz
     """
-    return 55.0 * (1.0 + np.square(np.asarray(formants, dtype=float)) / 8e6)
+    return 80.0 * (1.0 + np.square(np.asarray(formants, dtype=float)) / 2.5e7)
 
 
 def block_length(sample_rate: int) -> int:

@@ -211,7 +211,7 @@ def sing(
     breath = _breath(phase, breath_height, curves, hop_length=hop_length, sample_rate=sample_rate, rng=rng)
 
     block = block_length(sample_rate)
-    at = np.arange(-(-len(phase) // block) + 1) * (block / hop_length)
+    at = np.arange(-(-len(phase) // block) + 1, dtype=np.float64) * (block / hop_length)
     open_part, damping, corner = (_at(at, curves[name]) for name in ("open_quotient", "tilt", "lips"))
     tract = tract_filter(_at(at, resonances).T, _at(at, widths).T, corner, sample_rate=sample_rate)
     glottis = glottal_filter(_at(at, filled), np.clip(open_part, 0.1, 1.0), damping, sample_rate=sample_rate)
