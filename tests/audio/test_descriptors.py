@@ -137,7 +137,7 @@ def test_tuning_equals_librosa(detune, bins_per_octave):
     expected = librosa.estimate_tuning(S=spectrogram, sr=sample_rate, bins_per_octave=bins_per_octave)
     assert TUNINGS[ours.item()] == pytest.approx(expected, abs=1e-9)
     if bins_per_octave == 12:
-        assert expected == pytest.approx(detune, abs=0.03)
+        assert expected == pytest.approx(detune, abs=0.05)
 
 
 def test_tuning_of_one_clip_ignores_its_neighbours():

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from reprise.seeds import torch_generator
 from reprise.training.checkpoint import Checkpoint
 from reprise.training.loop import NonFiniteLoss, OutOfDeviceMemory, batch_order, fit
 
@@ -184,6 +185,27 @@ def test_seeds_decide_dropout_and_the_callers_generator_is_untouched():
         seed=4,
     )
     assert not same_state(first, third)
+
+
+def test_every_epoch_draws_anew_from_the_seed_and_its_number():
+    seen = {}
+
+    def watch(model, batch):
+        seen.setdefault(len(seen), torch.rand(3))
+        return loss_fn(model, batch)
+
+    model = make_linear()
+    fit(
+        model,
+        lambda epoch: [(X, Y)],
+        loss_fn=watch,
+        optimizer=torch.optim.SGD(model.parameters(), lr=0.1),
+        epochs=3,
+        seed=3,
+    )
+    for epoch in range(3):
+        assert torch.equal(seen[epoch], torch.rand(3, generator=torch_generator(3, epoch)))
+    assert not torch.equal(seen[0], seen[1])
 
 
 def test_a_checkpoint_of_another_training_is_refused(tmp_path):

@@ -181,9 +181,10 @@ def constant_q_chroma(y: Tensor, tuning: int, *, sample_rate: float, hop_length:
     ):
         if factor > 1:
             y = decimate(y, factor)
-        frames = functional.pad(y, (n_fft // 2, n_fft // 2)).unfold(-1, n_fft, hop)
+        # frames hold three seconds at the lowest octave: in double, their loud ends do not blur their quiet middles
+        frames = functional.pad(y.double(), (n_fft // 2, n_fft // 2)).unfold(-1, n_fft, hop)
         bins = torch.fft.rfft(frames)[..., first : first + len(matrix) // 2]
-        real, imaginary = (torch.view_as_real(bins).flatten(-2) @ matrix).split(BINS, dim=-1)
+        real, imaginary = (torch.view_as_real(bins).flatten(-2).to(y.dtype) @ matrix).split(BINS, dim=-1)
         magnitude = (real.square() + imaginary.square()).sqrt()
         if total is None:
             total = magnitude

@@ -224,7 +224,8 @@ def describe(
     -----
     Equal to librosa's defaults on each clip alone to 1e-4. Three steps decide between neighbours (the tunings behind
     ``chroma_stft`` and ``tonnetz``, the bin of the roll-off): in a tie they can fall to the other side. ``tonnetz``
-    can have one frame more than the rest, as in librosa, where ``time + 1`` is a multiple of ``hop_length``.
+    can have one frame more than the rest, as in librosa, where ``time + 1`` is a multiple of ``hop_length``. From
+    88.2 kHz up its first two frames differ by up to 1e-3, see `reprise.audio.constant_q.decimate`.
     Paper: Ferković and Smoljan 2023, sections 2.4 and 2.5. Notebook: 05_irmas.ipynb.
     """
     _check(y, n_fft=n_fft, n_mfcc=n_mfcc)

@@ -31,9 +31,11 @@ def map_blocks(function: Callable[[Block], Result], blocks: Sequence[Block]) -> 
     A clip's operations are too small to be split: threads that meet after each one wait longer than they work, and
     on a busy machine several times as long.
     """
+    # a thread of the pool starts outside the caller's inference mode and could not write to its tensors
+    inference = torch.is_inference_mode_enabled()
 
     def without_gradients(block: Block) -> Result:
-        with torch.no_grad():
+        with torch.inference_mode(inference), torch.no_grad():
             return function(block)
 
     n_threads = torch.get_num_threads()

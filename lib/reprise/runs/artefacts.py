@@ -15,10 +15,11 @@ from reprise.runs.trial import TrialConfig, TrialResult
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["RECORD", "StoredTrial", "find_damage", "write_artefacts", "write_record"]
+__all__ = ["RECORD", "StoredTrial", "find_damage", "trial_row", "write_artefacts", "write_record"]
 
 STORE_SCHEMA = 1
 RECORD = "complete.json"
+BOOKKEEPING = frozenset({"status", "error", "seconds", "folder", "cached"})
 
 
 def _numbers(values: Mapping[str, Any]) -> dict[str, float | str]:
@@ -198,3 +199,18 @@ def find_damage(folder: Path, fingerprint: str) -> str | None:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         return f"{folder / RECORD} is no completion record ({error})"
     return None
+
+
+def trial_row(row: Mapping[str, Any], metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """One row of a table of trials: fields of the config, then metrics.
+
+    Parameters
+    ----------
+    row : mapping
+        From :meth:`TrialConfig.row`.
+    metrics : mapping
+        A metric with the name of another column becomes ``metrics.<name>``.
+    """
+    cells = {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
+    taken = BOOKKEEPING | row.keys()
+    return cells | {(f"metrics.{name}" if name in taken else name): float(value) for name, value in metrics.items()}

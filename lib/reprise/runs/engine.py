@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from reprise.progress import track
+from reprise.runs.artefacts import trial_row
 from reprise.runs.execute import Outcome, execute, failure, resolve_device, title, unmet
-from reprise.runs.store import Store, trial_row
+from reprise.runs.store import Store
 from reprise.runs.trial import TrialConfig
 
 if TYPE_CHECKING:

@@ -17,13 +17,12 @@ import pandas as pd
 
 from reprise.files import read_json
 from reprise.paths import runs_root
-from reprise.runs.artefacts import RECORD, StoredTrial, find_damage, write_artefacts, write_record
+from reprise.runs.artefacts import RECORD, StoredTrial, find_damage, trial_row, write_artefacts, write_record
 from reprise.runs.claim import CLAIM_PATTERN, Claim, ClaimLost, TrialClaimed, Watch
 from reprise.runs.trial import TrialConfig, TrialResult, safe_name
 
-__all__ = ["ClaimLost", "Store", "StoredTrial", "TrialClaimed", "trial_row"]
+__all__ = ["ClaimLost", "Store", "StoredTrial", "TrialClaimed"]
 
-BOOKKEEPING = frozenset({"status", "error", "seconds", "folder", "cached"})
 _TRIAL = re.compile(r"\d+-[0-9a-f]{16}")
 _SKIPPED = re.compile(r".*\.part|.*\.damaged-\d+|\..*")
 # one task per chunk: handing single files to threads would cost more than reading them
@@ -203,21 +202,6 @@ class Store:
 
 def _open(root: Path, heartbeat: float, grace: float) -> Store:
     return Store(root, heartbeat=heartbeat, grace=grace)
-
-
-def trial_row(row: Mapping[str, Any], metrics: Mapping[str, Any]) -> dict[str, Any]:
-    """One row of a table of trials: fields of the config, then metrics.
-
-    Parameters
-    ----------
-    row : mapping
-        From :meth:`TrialConfig.row`.
-    metrics : mapping
-        A metric with the name of another column becomes ``metrics.<name>``.
-    """
-    cells = {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
-    taken = BOOKKEEPING | row.keys()
-    return cells | {(f"metrics.{name}" if name in taken else name): float(value) for name, value in metrics.items()}
 
 
 def _trial_folders(root: str) -> Iterator[str]:

@@ -12,20 +12,10 @@ from reprise.stats.tails import log10_f_survival
 
 __all__ = ["games_howell", "normality", "one_way"]
 
-COLUMNS = [
-    "F",
-    "p",
-    "log10_p",
-    "df_between",
-    "df_within",
-    "eta_squared",
-    "omega_squared",
-    "welch_F",
-    "welch_p",
-    "kruskal_H",
-    "kruskal_p",
-    "levene_p",
-]
+COLUMNS = (
+    *("F", "p", "log10_p", "df_between", "df_within", "eta_squared", "omega_squared"),
+    *("welch_F", "welch_p", "kruskal_H", "kruskal_p", "levene_p"),
+)
 CHUNK = 2**24  # values held in memory at a time
 SHAPIRO_LIMITS = (3, 5000)  # number of values for which the p-value's approximation was made
 DAGOSTINO_MINIMUM = 20
@@ -201,7 +191,7 @@ def one_way(frame: pd.DataFrame, *, value: str | Sequence[str], group: str) -> p
                 axis=1,
             )
         )
-    table = pd.DataFrame(np.concatenate(rows), columns=COLUMNS, index=pd.Index(names, name="value"))
+    table = pd.DataFrame(np.concatenate(rows), columns=list(COLUMNS), index=pd.Index(names, name="value"))
     table["p_holm"] = holm(table["p"].to_numpy())
     return table.astype({"df_between": int, "df_within": int})
 

@@ -212,17 +212,10 @@ class _State:
 
     def save(self, rows: list[dict[str, float]]) -> None:
         """Save the state after an epoch."""
-        if self.checkpoint is None:
-            return
-        self.checkpoint.save(
-            {
-                "label": self.label,
-                "rows": rows,
-                "model": self.model.state_dict(),
-                "optimizer": self.optimizer.state_dict(),
-                "schedule": None if self.scheduler is None else self.scheduler.state_dict(),
-            }
-        )
+        if self.checkpoint is not None:
+            state = {"label": self.label, "rows": rows, "model": self.model.state_dict()}
+            schedule = None if self.scheduler is None else self.scheduler.state_dict()
+            self.checkpoint.save({**state, "optimizer": self.optimizer.state_dict(), "schedule": schedule})
 
     def resume(self) -> list[dict[str, float]]:
         """Put model, optimiser and schedule back to where the last run stopped; the curves up to there."""

@@ -215,4 +215,5 @@ def sing(
     open_part, damping, corner = (_at(at, curves[name]) for name in ("open_quotient", "tilt", "lips"))
     tract = tract_filter(_at(at, resonances).T, _at(at, widths).T, corner, sample_rate=sample_rate)
     glottis = glottal_filter(_at(at, filled), np.clip(open_part, 0.1, 1.0), damping, sample_rate=sample_rate)
-    return filter_voice(pulses, breath, tract=tract, glottis=glottis, sample_rate=sample_rate)[: len(phase)]
+    top = float(resonances.max(initial=0.0))
+    return filter_voice(pulses, breath, tract=tract, glottis=glottis, top=top, sample_rate=sample_rate)[: len(phase)]

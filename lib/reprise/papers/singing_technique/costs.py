@@ -1,11 +1,14 @@
-"""What a profile will cost: each kind of training step timed once on this machine, then multiplied."""
+"""What a profile will cost: each kind of training step measured once on this machine, then multiplied."""
 
 import time
-from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import groupby
 
 import pandas as pd
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from reprise.models.wilkins import WilkinsCNN
 from reprise.papers.singing_technique.conditions import SingingTrial, conditions
@@ -13,12 +16,23 @@ from reprise.papers.singing_technique.experiment import build_network
 from reprise.papers.singing_technique.inputs import spectrograms
 from reprise.papers.singing_technique.settings import Settings
 
-__all__ = ["forecast", "unique_trials"]
+__all__ = ["plan", "unique_trials"]
 
-# clips of the whole of VocalSet: 4,905 in the authors' 2021 paper, split as in the public clip lists of the
-# official singers (2,992 of 4,132 in training); both from the fact sheet, none from this paper itself
-FULL_TRAIN_CLIPS = 3552
+# Clips of all of VocalSet: 4,905 in the authors' 2021 paper. 72 % of the clips of a public list are of the official
+# training singers (2,992 of 4,132). Both are from the fact sheet, neither is printed in this paper.
+FULL_CLIPS, FULL_TRAIN_CLIPS = 4905, 3552
+FULL_MINUTES, SYNTHETIC_MINUTES = 289.0, {"smoke": 2.5, "demo": 30.0}
+DOWNLOAD_GB = 2.08
 PROBE_BATCH = 2
+KINDS = {"features": "first phase", "joint": "joint training after it", "raw": "all epochs"}
+
+
+@dataclass(frozen=True)
+class _Step:
+    """Cost of one clip in a training step."""
+
+    seconds: float
+    saved_bytes: float
 
 
 def unique_trials(settings: Settings, *, seeds: list[int], dataset: str = "forecast") -> list[SingingTrial]:
@@ -46,70 +60,103 @@ def unique_trials(settings: Settings, *, seeds: list[int], dataset: str = "forec
     return list(found.values())
 
 
-def _step_seconds(trial: SingingTrial, device: str) -> float:
-    """Seconds per clip of one training step (forward, backward) of this trial's network, after a warm-up step."""
-    generator = torch.Generator().manual_seed(0)
-    waves = torch.randn(PROBE_BATCH, trial.clips.n_samples, generator=generator).to(device)
+def _measure(trial: SingingTrial, device: str) -> _Step:
+    """Time and memory of forward and backward of this trial's network, after a warm-up step."""
+    waves = torch.randn(PROBE_BATCH, trial.clips.n_samples, generator=torch.Generator().manual_seed(0)).to(device)
     targets = torch.arange(PROBE_BATCH, device=device)
     if trial.network is None:
         model: torch.nn.Module = WilkinsCNN(n_samples=trial.clips.n_samples)
     else:
         model = build_network(trial.network, seed=0)
     model.to(device)
+    saved: dict[int, int] = {}
+
+    def remember(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        saved[storage.data_ptr()] = storage.nbytes()
+        return tensor
 
     def step() -> None:
         inputs = waves if trial.spectrogram is None else spectrograms(waves, trial.spectrogram)
-        F.cross_entropy(model(inputs), targets).backward()
+        with torch.autograd.graph.saved_tensors_hooks(remember, lambda tensor: tensor):
+            loss = F.cross_entropy(model(inputs), targets)
+        loss.backward()
         if device.startswith("cuda"):
             torch.cuda.synchronize()
 
+    seconds = _second_call(step)
+    weights = sum(parameter.untyped_storage().nbytes() for parameter in model.parameters())
+    return _Step(seconds / PROBE_BATCH, max(0, sum(saved.values()) - weights) / PROBE_BATCH)
+
+
+def _second_call(step: Callable[[], None]) -> float:
     step()
     start = time.perf_counter()
     step()
-    return (time.perf_counter() - start) / PROBE_BATCH
+    return time.perf_counter() - start
 
 
-def forecast(
-    settings: Settings, *, seeds: list[int], n_train: int = FULL_TRAIN_CLIPS, device: str = "cpu"
-) -> pd.DataFrame:
-    """Forecast of the training time of a whole run on one device.
+def _size(settings: Settings, profile_is_papers: bool) -> tuple[float, float]:
+    """Training clips and minutes of audio that the forecast is for."""
+    if profile_is_papers:
+        return FULL_TRAIN_CLIPS, FULL_MINUTES
+    minutes = SYNTHETIC_MINUTES[settings.synthetic]
+    return FULL_TRAIN_CLIPS / FULL_CLIPS * minutes * 60 / settings.clip_seconds, minutes
+
+
+def plan(settings: Settings) -> pd.DataFrame:
+    """Forecast of a whole run on this machine, its GPU where it has one.
 
     Parameters
     ----------
     settings : Settings
-    seeds : list of int
-    n_train : int
-        Training clips; by default those of the full data set.
-    device : str
-        Device to time a step on, which is the device that the forecast is for.
+        With the paper's number of epochs the full data set is assumed, with fewer the synthetic one.
 
     Returns
     -------
     DataFrame
-        One row per kind of stage: ``stage, system, trials, clip_passes, ms_per_clip, hours``. Stages that work on
-        stored features cost seconds and have no row.
+        One row per kind of training: ``stage, trials, epochs, clip_passes, gpu_hours`` or ``cpu_hours``,
+        ``memory_gb`` (of what a step keeps for its backward pass), ``disk_gb``, ``download_gb``. Stages on stored
+        features cost seconds and have no row.
     """
-    passes: Counter[tuple[str, str]] = Counter()
-    trials: Counter[tuple[str, str]] = Counter()
-    example: dict[str, SingingTrial] = {}
-    for trial in unique_trials(settings, seeds=seeds):
-        if trial.stage not in ("features", "joint", "raw"):
-            continue
-        system = trial.condition.split("/")[0].split("@")[0]
-        done_by_parent = 0 if trial.parent is None else trial.parent.epochs
-        passes[trial.stage, system] += (trial.epochs - done_by_parent) * n_train
-        trials[trial.stage, system] += 1
-        example.setdefault(system, trial)
-    seconds = {system: _step_seconds(trial, device) for system, trial in example.items()}
-    rows = [
-        {
-            "stage": stage,
-            "system": system,
-            "trials": trials[stage, system],
-            "clip_passes": count,
-            "ms_per_clip": 1000 * seconds[system],
-            "hours": count * seconds[system] / 3600,
-        }
-        for (stage, system), count in passes.items()
+    device = "cuda:0" if torch.cuda.is_available() else "cpu"
+    published = settings.epochs_features >= Settings().epochs_features
+    n_train, minutes = _size(settings, published)
+    trained = [
+        trial
+        for trial in unique_trials(settings, seeds=list(range(settings.n_seeds)))
+        if trial.stage in ("features", "joint", "raw")
     ]
-    return pd.DataFrame(rows).sort_values(["stage", "system"], ignore_index=True)
+    measured: dict[str, _Step] = {}
+    rows = []
+    for label, group in groupby(sorted(trained, key=_label), key=_label):
+        trials = list(group)
+        system = label.split(",")[0]
+        if system not in measured:
+            measured[system] = _measure(trials[0], device)
+        epochs = trials[0].epochs - (0 if trials[0].parent is None else trials[0].parent.epochs)
+        passes = epochs * n_train * len(trials)
+        rows.append(
+            {
+                "stage": label,
+                "trials": len(trials),
+                "epochs": epochs,
+                "clip_passes": passes,
+                ("gpu_hours" if device != "cpu" else "cpu_hours"): passes * measured[system].seconds / 3600,
+                "memory_gb": measured[system].saved_bytes * settings.batch_size / 1e9,
+            }
+        )
+    bank = minutes * 60 * settings.sample_rate * 2 / 1e9
+    rows.append(
+        {
+            "stage": "audio, decoded once",
+            "disk_gb": bank + (DOWNLOAD_GB * 2.6 if published else minutes * 60 * 44100 * 2 / 1e9),
+            "download_gb": DOWNLOAD_GB if published else 0.0,
+        }
+    )
+    return pd.DataFrame(rows)
+
+
+def _label(trial: SingingTrial) -> str:
+    system = trial.condition.split("/")[0].split("@")[0].replace("_", " ")
+    return f"{system}, {KINDS[trial.stage]}"

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 __all__ = [
     "plot_class_f1",
@@ -27,28 +28,31 @@ def readable(name: str) -> str:
     return name.replace("_", " ")
 
 
-def plot_minutes(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
-    """Minutes of audio per technique (Figure 2).
+def plot_minutes(frame: pd.DataFrame) -> Figure:
+    """Minutes of audio per technique, and their shares beside the paper's (Figure 2).
 
     Parameters
     ----------
     frame : DataFrame
         ``technique, minutes, paper`` in the order to draw, min.
-    ax : Axes or None
 
     Returns
     -------
-    Axes
+    Figure
     """
-    ax = ax or plt.subplots(figsize=(7.0, 3.6))[1]
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9.0, 3.8), sharey=True)
     positions = np.arange(len(frame))
-    ax.barh(positions, frame["minutes"], height=0.6, label="this copy")
-    ax.plot(frame["paper"], positions, label="paper (digitised)", **PAPER)
-    ax.set_yticks(positions, [readable(name) for name in frame["technique"]])
-    ax.invert_yaxis()
-    ax.set_xlabel("Audio (min)")
-    ax.legend(loc="lower right")
-    return ax
+    bars = left.barh(positions, frame["minutes"], height=0.6)
+    left.bar_label(bars, fmt="%.1f", padding=3, fontsize=9)
+    left.margins(x=0.15)
+    left.set_yticks(positions, [readable(name) for name in frame["technique"]])
+    left.invert_yaxis()
+    left.set_xlabel("Audio in this copy (min)")
+    right.barh(positions, 100 * frame["minutes"] / frame["minutes"].sum(), height=0.6, label="this copy")
+    right.plot(100 * frame["paper"] / frame["paper"].sum(), positions, label="paper (digitised)", **PAPER)
+    right.set_xlabel("Share of all audio (%)")
+    right.legend(loc="lower right")
+    return figure
 
 
 def plot_techniques(spectrograms: Mapping[str, np.ndarray], *, seconds: float, max_frequency: float) -> Figure:
@@ -212,6 +216,7 @@ def plot_curves(curves: Mapping[str, Sequence[pd.DataFrame]], ax: Axes | None = 
                 marker=".",
                 label=label if number == 0 else None,
             )
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_xlabel("Epoch")
     ax.set_ylabel("Training loss")
     ax.legend()
