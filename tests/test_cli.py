@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from reprise import cli, cli_run
+from reprise.data.download import DownloadError
 from reprise.notebooks import NotebookRun
 from reprise.papers.catalogue import PAPERS, get, load_settings, papers, resolve_data
 from reprise.papers.choices import InvalidValue, MissingData, UnknownName, parse_overrides
@@ -77,6 +78,8 @@ def test_the_module_is_the_command():
         (["data", "lst"], "list"),
         (["data", "fetch", "vocalst", "--data", "x"], "did you mean 'vocalset'"),
         (["data", "fetch", "vocalset"], "--data DIR"),
+        (["data", "verify", "vocalst", "--data", "x"], "did you mean 'vocalset'"),
+        (["data", "synth", "vocalst"], "did you mean 'vocalset'"),
         (["clean", "cache"], "caches, runs, figures, all"),
         (["clean", "runs"], "--yes"),
     ],
@@ -91,6 +94,63 @@ def test_a_mistake_is_one_line_and_status_2(ran, capsys, monkeypatch, tmp_path, 
     assert len(err.splitlines()) == 1
     assert words in err
     assert not ran.calls
+
+
+@pytest.fixture
+def toy_set(monkeypatch, tmp_path):
+    """Arguments that find a data set of one small file, which no server has."""
+    (tmp_path / "manifests").mkdir()
+    (tmp_path / "manifests" / "toy.yaml").write_text(
+        """
+        {name: toy, title: Toy, licence: CC0, citation: "@misc{toy}", homepage: "https://example.org", folder: Toy,
+         version: "1", extracted_bytes: 3, files: [{name: a.zip, url: "https://example.org/a.zip", bytes: 3,
+         extract: true, md5: 900150983cd24fb0d6963f7d28e17f72}]}
+        """
+    )
+
+    def refuse(file, path, **_):
+        raise DownloadError(f"{file.name} could not be downloaded:\n  {file.url}: status 404")
+
+    monkeypatch.setattr("reprise.data.manifest.data_manifests", lambda: tmp_path / "manifests")
+    monkeypatch.setattr("reprise.data.fetch.download", refuse)
+    return ["toy", "--data", str(tmp_path)]
+
+
+def test_a_failed_fetch_is_told_line_by_line_and_is_status_1(toy_set, capsys):
+    assert cli.main(["data", "fetch", *toy_set]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    lines = err.splitlines()
+    assert lines[:2] == ["error: a.zip could not be downloaded:", "  https://example.org/a.zip: status 404"]
+    assert lines[2].startswith("By hand: get a.zip from https://example.org")
+
+
+@pytest.mark.parametrize("verb", ["fetch", "verify", "list"])
+def test_a_broken_manifest_is_told_line_by_line_and_is_status_1(toy_set, capsys, tmp_path, verb):
+    path = tmp_path / "manifests" / "toy.yaml"
+    path.write_text(path.read_text().replace("title: Toy", "titel: Toy"))
+    assert cli.main(["data", verb, *(toy_set if verb != "list" else [])]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    first, *faults = err.splitlines()
+    assert first.startswith(f"error: {path} is no valid manifest")
+    assert [fault.split(":")[0] for fault in faults] == ["  title", "  titel"]
+
+
+def test_verify_of_what_is_not_there_is_a_table_and_status_1(toy_set, capsys):
+    assert cli.main(["data", "verify", *toy_set]) == 1
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert [line.split()[0] for line in out.splitlines()] == ["file", "a.zip", "Toy/"]
+
+
+def test_a_folder_that_cannot_be_made_is_told_and_is_status_1(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    assert cli.main(["data", "synth", "vocalset", "--preset", "smoke", "--data", str(tmp_path / "file" / "x")]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("error: ")
+    assert str(tmp_path / "file") in err
 
 
 def test_everything_runs_by_default_and_the_tour_comes_last(ran, capsys):

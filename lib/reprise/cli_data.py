@@ -1,6 +1,8 @@
 """The verbs ``data list``, ``data fetch``, ``data verify`` and ``data synth``."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -33,6 +35,19 @@ def _known(name: str, valid: list[str]) -> str:
     return name
 
 
+@contextmanager
+def _failures_told() -> Iterator[None]:
+    """Answer what a data set's manifest, servers or disk did wrong with a message of some lines, and status 1."""
+    from reprise.data.fetch import FetchError
+    from reprise.data.manifest import ManifestError
+
+    try:
+        yield
+    except (FetchError, ManifestError, OSError) as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from error
+
+
 @app.command("list")
 def list_() -> None:
     """Data sets, their licences, and how to get them."""
@@ -40,7 +55,8 @@ def list_() -> None:
 
     made = synthetic.available()
     for name in manifest.available():
-        entry = manifest.load_manifest(name)
+        with _failures_told():
+            entry = manifest.load_manifest(name)
         ways = "fetch, synth" if name in made else "fetch"
         size = f"{entry.download_bytes / 1e9:.2g} GB"
         typer.echo(f"{name:<16} {entry.title}; {size}; {entry.licence}; {ways}; folder {entry.folder}/")
@@ -52,17 +68,11 @@ def list_() -> None:
 @app.command()
 def fetch(name: Name, data: Folder = None) -> None:
     """Download, check and unpack; goes on where it stopped."""
-    from reprise.archives import ArchiveRefused
     from reprise.data import manifest
-    from reprise.data.download import DownloadError
-    from reprise.data.fetch import FetchError
     from reprise.data.fetch import fetch as get_files
 
-    try:
+    with _failures_told():
         folder = get_files(_known(name, manifest.available()), _folder(data))
-    except (FetchError, DownloadError, ArchiveRefused, OSError) as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from error
     typer.echo(f"{name}: complete in {folder}")
 
 
@@ -72,7 +82,8 @@ def verify(name: Name, data: Folder = None) -> None:
     from reprise.data import manifest
     from reprise.data.fetch import verify as compare
 
-    report = compare(_known(name, manifest.available()), _folder(data))
+    with _failures_told():
+        report = compare(_known(name, manifest.available()), _folder(data))
     typer.echo(report.to_string(index=False))
     if not (report["status"] == "ok").all():
         raise typer.Exit(1)
@@ -95,5 +106,6 @@ def synth(
     if preset not in ("smoke", "demo"):
         raise UnknownName(f"unknown preset {preset!r}{closest(preset, ('smoke', 'demo'))} there are smoke, demo")
     root = data.expanduser().resolve() if data is not None else cache_root() / "synthetic" / preset
-    folder = synthetic.write(_known(name, synthetic.available()), root, seed=seed, preset=preset)
+    with _failures_told():
+        folder = synthetic.write(_known(name, synthetic.available()), root, seed=seed, preset=preset)
     typer.echo(f"{name}: {folder}")

@@ -103,7 +103,7 @@ def test_every_condition_runs_and_a_second_call_runs_nothing(tiny_vocalset, tiny
     assert list(first["status"]) == ["done"] * len(trials)
     second = run_grid(list(trials.values()), progress=False)
     assert second["cached"].all()
-    outcome = analysis.Outcome.collect({(name, 0): one for name, one in trials.items()}, first, corpus)
+    outcome = analysis.Outcome.collect({(name, 0): one for name, one in trials.items()}, first, corpus=corpus)
     for name in trials:
         (values,) = outcome.probabilities(name)
         assert values.shape == (len(corpus.rows("test")), 10)

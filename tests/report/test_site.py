@@ -1,5 +1,6 @@
 """The page and the scorecard hold what was completed, and nothing else."""
 
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -8,6 +9,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
+from reprise.files import read_json, write_json
 from reprise.report.claims import SCORECARD_COLUMNS
 from reprise.report.publication import Publication
 from reprise.report.site import build_site, scorecard
@@ -132,6 +134,17 @@ def test_a_tour_is_linked_but_is_no_paper(root):
     assert '<a href="00_tour/notebook.html">A tour</a>' in text
     assert 'id="00_tour"' not in text
     assert len(scorecard("smoke", root=root)) == 1
+
+
+@pytest.mark.parametrize("name", ["toy.failed", ".toy-host-12-abc", ".toy.replaced"])
+@pytest.mark.parametrize("kind", ["paper", "tour"])
+def test_failed_and_hidden_folders_are_not_there(root, name, kind):
+    before = build_site(root / "smoke").read_text(encoding="utf-8"), scorecard("smoke", root=root)
+    shutil.copytree(root / "smoke" / "toy", root / "smoke" / name)
+    record = read_json(root / "smoke" / name / "complete.json")
+    write_json(root / "smoke" / name / "complete.json", record | {"kind": kind})
+    assert build_site(root / "smoke").read_text(encoding="utf-8") == before[0]
+    pd.testing.assert_frame_equal(scorecard("smoke", root=root), before[1])
 
 
 def test_a_page_without_any_paper(tmp_path):

@@ -10,6 +10,9 @@ from reprise.audio.bases import hann_window
 
 __all__ = ["add_noise", "mask_spectrogram", "pitch_shift", "random_pitch_shift", "random_time_shift"]
 
+# steps of a fixed-point phase
+TURN = 2**40
+
 
 def add_noise(y: Tensor, *, generator: torch.Generator, mean: float, std: float, amount: float = 0.005) -> Tensor:
     r"""Add faint Gaussian noise.
@@ -221,13 +224,15 @@ def _stretch(y: Tensor, ratios: Tensor, *, n_fft: int) -> Tensor:
     weight = steps.frac().to(y.device, y.dtype)[:, None, :]
     magnitude = functional.pad(spectrum.abs(), (0, 2))
     magnitudes = torch.lerp(magnitude.gather(2, before), magnitude.gather(2, before + 1), weight)
-    # the advance of each bin's centre is a multiple of a quarter turn: whole turns are left out for precision
-    angle = functional.pad(spectrum.angle(), (0, 2))
-    advance = (torch.arange(spectrum.shape[1], device=y.device) % 4)[:, None] * (math.pi / 2)
+    # in turns; the advance of each bin's centre is a multiple of a quarter, and whole turns do not count
+    angle = functional.pad(spectrum.angle() / (2 * math.pi), (0, 2))
+    advance = (torch.arange(spectrum.shape[1], device=y.device) % 4)[:, None] / 4
     deviation = angle.diff(dim=-1) - advance
-    increments = advance + deviation - 2 * math.pi * torch.round(deviation / (2 * math.pi))
-    phases = torch.cat([angle[..., :1], increments.gather(2, before[..., :-1])], dim=-1).double().cumsum(dim=-1)
-    stretched = torch.polar(magnitudes, torch.remainder(phases, 2 * math.pi).to(y.dtype))
+    increments = advance + deviation - torch.round(deviation)
+    phases = torch.cat([angle[..., :1], increments.gather(2, before[..., :-1])], dim=-1)
+    # as integers the sum is exact, and the same in whatever order a device adds
+    phases = (phases.double() * TURN).round().long().cumsum(dim=-1).bitwise_and(TURN - 1)
+    stretched = torch.polar(magnitudes, (phases.double() * (2 * math.pi / TURN)).to(y.dtype))
     return torch.istft(stretched, n_fft, hop_length, window=window)
 
 

@@ -20,6 +20,7 @@ R = 2.0 ** (2.0 / BINS)
 Q = (R + 1) / (R - 1)
 HANN_BANDWIDTH = 1.50018310546875  # equivalent noise bandwidth in bins, librosa's value
 SPARSITY = 0.01
+LONG_FRAME = 0.2  # s
 
 
 @cache
@@ -181,10 +182,11 @@ def constant_q_chroma(y: Tensor, tuning: int, *, sample_rate: float, hop_length:
     ):
         if factor > 1:
             y = decimate(y, factor)
-        # frames hold three seconds at the lowest octave: in double, their loud ends do not blur their quiet middles
-        frames = functional.pad(y.double(), (n_fft // 2, n_fft // 2)).unfold(-1, n_fft, hop)
+        # a lower octave's frame lasts up to three seconds: in double, its loud ends do not blur its quiet middle
+        precise = y if n_fft < LONG_FRAME * sample_rate * hop / hop_length else y.double()
+        frames = functional.pad(precise, (n_fft // 2, n_fft // 2)).unfold(-1, n_fft, hop)
         bins = torch.fft.rfft(frames)[..., first : first + len(matrix) // 2]
-        real, imaginary = (torch.view_as_real(bins).flatten(-2).to(y.dtype) @ matrix).split(BINS, dim=-1)
+        real, imaginary = (torch.view_as_real(bins).to(y.dtype).flatten(-2) @ matrix).split(BINS, dim=-1)
         magnitude = (real.square() + imaginary.square()).sqrt()
         if total is None:
             total = magnitude

@@ -89,7 +89,7 @@ def _rolloff(magnitude: Tensor, *, sample_rate: float, n_fft: int) -> Tensor:
         total = torch.from_numpy(np.cumsum(magnitude.numpy(), axis=-1))
     else:
         total = magnitude.cumsum(dim=-1)
-    reached = (total < ROLLOFF * total[..., -1:]).sum(dim=-1)
+    reached = torch.searchsorted(total, ROLLOFF * total[..., -1:])[..., 0]
     return (reached * (sample_rate / n_fft)).float()
 
 

@@ -1,7 +1,9 @@
 """Clips shared out among processor threads, each computing alone."""
 
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import TypeVar
 
 import torch
@@ -10,6 +12,12 @@ __all__ = ["map_blocks"]
 
 Block = TypeVar("Block")
 Result = TypeVar("Result")
+
+
+@cache
+def _pool(n_threads: int, process: int) -> ThreadPoolExecutor:
+    """Threads that stay, with the memory they work in; a forked process needs its own."""
+    return ThreadPoolExecutor(n_threads, f"clips-{process}", initializer=torch.set_num_threads, initargs=(1,))
 
 
 def map_blocks(function: Callable[[Block], Result], blocks: Sequence[Block]) -> list[Result]:
@@ -39,12 +47,10 @@ def map_blocks(function: Callable[[Block], Result], blocks: Sequence[Block]) -> 
             return function(block)
 
     n_threads = torch.get_num_threads()
-    n_workers = min(n_threads, len(blocks))
-    if n_workers <= 1:
+    if min(n_threads, len(blocks)) <= 1:
         return [without_gradients(block) for block in blocks]
     try:
-        with ThreadPoolExecutor(n_workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            return list(pool.map(without_gradients, blocks))
+        return list(_pool(n_threads, os.getpid()).map(without_gradients, blocks))
     finally:
         # the workers' setting is the default of threads that start later
         torch.set_num_threads(n_threads)

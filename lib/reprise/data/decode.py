@@ -250,7 +250,32 @@ def _disk_full(folder: Path, needed: int, *, code: int) -> OSError:
 
 
 def write_bank(target: Path, paths: dict[str, str], *, sample_rate: int, mono: Mono, workers: int) -> dict[str, Any]:
-    """Decode the files (content hash to path) into one file of samples; returns the index."""
+    """Decode many files, each once, into one file of samples.
+
+    Parameters
+    ----------
+    target : Path
+        Takes the samples, int16 little-endian, one file after another; it appears only when it is whole.
+    paths : dict of str to str
+        Content hash → a path with this content, in the order in which they are written.
+    sample_rate : int, Hz
+    mono : "mean", "left" or "right"
+        What stands for several channels.
+    workers : int ≥ 1
+        Threads that decode. The bytes do not depend on it.
+
+    Returns
+    -------
+    dict
+        The index, ready for JSON: ``version, sample_rate, mono, n_samples`` and ``files``: content hash → ``offset``
+        and ``length`` in samples, ``source_rate`` in Hz, ``n_channels``, ``n_clipped``; or ``problem``, a sentence, for
+        a file that cannot be used.
+
+    Raises
+    ------
+    OSError
+        If the disk has too little room (the message says how much is needed and free) or writing fails.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     needed = expected_bytes(paths.values(), sample_rate=sample_rate)
     if needed > shutil.disk_usage(target.parent).free:

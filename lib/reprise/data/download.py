@@ -95,13 +95,13 @@ def download(
 
 def _attempt(transfer: Transfer, path: Path) -> str:
     transfer.complete()
-    fault = reject(transfer.file, transfer.partial, path)
+    fault = reject(transfer.file, transfer.partial, path=path)
     if fault:
         transfer.forget()
     return fault
 
 
-def reject(file: RemoteFile, found: Path, path: Path) -> str:
+def reject(file: RemoteFile, found: Path, *, path: Path) -> str:
     """Check a file's hash, and move it out of the way if it is wrong.
 
     Parameters

@@ -224,7 +224,7 @@ def _bring(
         if file.digest_of(path) == file.digest:
             return
         # only what is among the downloads is ours to rename
-        fault = reject(file, path, usual) if path == usual else "its hash is not the expected one"
+        fault = reject(file, path, path=usual) if path == usual else "its hash is not the expected one"
         wrong = f"\nNor could {path} be used, which was there before: {fault}"
     try:
         download(file, usual, patience=patience, on_progress=on_progress)

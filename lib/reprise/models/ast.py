@@ -103,7 +103,8 @@ class InstrumentAST(nn.Module):
         super().__init__()
         expected = n_positions(n_frames)
         self.n_frames = n_frames
-        config = ASTConfig(num_labels=n_classes, max_length=n_frames)
+        options: dict[str, Any] = {"num_labels": n_classes, "max_length": n_frames, "num_mel_bins": N_MELS}
+        config = ASTConfig(**options)
         self.transformer = ASTForAudioClassification(config)
         # the library starts at zero, where all patches of one content look alike
         nn.init.normal_(self._positions, std=config.initializer_range)
@@ -147,6 +148,7 @@ class InstrumentAST(nn.Module):
         return self.transformer.audio_spectrogram_transformer.parameters()
 
     def forward(self, x: Tensor) -> Tensor:
+        """Logits of a batch of filter banks."""
         if x.ndim == 4 and x.shape[1] == 1:
             x = x.squeeze(1)
         if x.ndim != 3 or x.shape[1] != N_MELS:

@@ -12,7 +12,7 @@ from torch.autograd.function import once_differentiable
 __all__ = ["DeformConv2d", "deform_conv2d"]
 
 # most sampled values, and samples, in a block: on the CPU (True) what fits the cache of a core
-BLOCK = {True: (2**19, 2**15), False: (2**25, 2**25)}
+BLOCK = {True: (2**20, 2**17), False: (2**25, 2**25)}
 
 Pair = tuple[int, int]
 
@@ -58,6 +58,7 @@ class _Samples(NamedTuple):
     left: Tensor
     right: Tensor
     row: int
+    gain: Tensor | None = None
 
     @property
     def steps(self) -> tuple[int, int, int, int]:
@@ -71,22 +72,36 @@ class _Samples(NamedTuple):
             torch.add(self.corner, step, out=rows[:, k])
         return rows
 
+    def scaled(self, gain: Tensor | None) -> "_Samples":
+        """Samples whose corner weights and slopes are multiplied by ``gain`` [shape=(n,)]."""
+        if gain is None:
+            return self
+        up, down = self.up * gain, self.down * gain
+        return self._replace(up=up, down=down, gain=gain)
+
     def weights(self) -> Tensor:
         """Bilinear weights of the four corners [shape=(n, 4)]."""
-        weights = self.up.new_empty(len(self.up), 4)
-        for k, (a, b) in enumerate(((self.up, self.left), (self.up, self.right), (self.down, self.left))):
-            torch.mul(a, b, out=weights[:, k])
-        torch.mul(self.down, self.right, out=weights[:, 3])
-        return weights
+        weights = self.up.new_empty(len(self.up), 2, 2)
+        for i, vertical in enumerate((self.up, self.down)):
+            for j, horizontal in enumerate((self.left, self.right)):
+                torch.mul(vertical, horizontal, out=weights[:, i, j])
+        return weights.view(-1, 4)
 
-    def slopes(self) -> tuple[Tensor, Tensor]:
-        """Derivatives of the weights in y and in x [shape=(n, 4)]."""
-        in_y, in_x = self.up.new_empty(2, len(self.up), 2, 2)
-        in_y[:, 1, 0], in_y[:, 1, 1] = self.left, self.right
-        in_x[:, 0, 1], in_x[:, 1, 1] = self.up, self.down
-        torch.neg(in_y[:, 1], out=in_y[:, 0])
-        torch.neg(in_x[..., 1], out=in_x[..., 0])
-        return in_y.view(-1, 4), in_x.view(-1, 4)
+    def slope_y(self) -> Tensor:
+        """Derivative of the weights in y [shape=(n, 4)]."""
+        slope = self.up.new_empty(len(self.up), 4)
+        for k, horizontal in enumerate((self.left, self.right)):
+            slope[:, 2 + k] = horizontal if self.gain is None else horizontal * self.gain
+            slope[:, k] = -slope[:, 2 + k]
+        return slope
+
+    def slope_x(self) -> Tensor:
+        """Derivative of the weights in x [shape=(n, 4)]."""
+        slope = self.up.new_empty(len(self.up), 4)
+        for k, vertical in enumerate((self.up, self.down)):
+            slope[:, 2 * k + 1] = vertical
+            slope[:, 2 * k] = -vertical
+        return slope
 
 
 def _table(x: Tensor) -> Tensor:
@@ -109,7 +124,8 @@ def _blocks(batch: int, geometry: _Geometry, channels: int, device: torch.device
     """Slices of the batch and of the output rows, so that the values sampled for each fit the cache."""
     height, width = geometry.output
     values, limit = BLOCK[device.type == "cpu"]
-    samples = min(values // channels, limit)
+    # a quarter of all samples at most, which keeps the peak of small layers below one full column matrix
+    samples = min(values // channels, limit, batch * height * width * geometry.taps // 4)
     rows = max(1, samples // (width * geometry.taps))
     images = max(1, rows // height)
     rows = min(rows, height)
@@ -143,28 +159,27 @@ def _mix(rows: Tensor, table: Tensor, weights: Tensor) -> Tensor:
 
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:
-    return a.mul_(b).sum(dim=1)
+    # several times faster than sum(dim=1) where there are few channels
+    return torch.mv(a.mul_(b), a.new_ones(a.shape[1]))
 
 
-def _spread(table: Tensor, values: Tensor, samples: _Samples, mask: Tensor | None) -> None:
+def _spread(table: Tensor, values: Tensor, samples: _Samples) -> None:
     """Add to the four pixels of each sample its share of ``values`` [shape=(n, channels)]: the transpose of _mix."""
     corner, order = torch.sort(samples.corner, stable=True)
     order = order.int()
     first, last = int(corner[0]), int(corner[-1]) + 1
     pixels = torch.arange(first, last, dtype=corner.dtype, device=corner.device)
     start = torch.searchsorted(corner, pixels, out_int32=True)
-    weights = samples.weights()
-    if mask is not None:
-        weights *= mask
-    for step, weight in zip(samples.steps, weights[order].T.contiguous(), strict=True):
+    weights = (a[order] * b[order] for a in (samples.up, samples.down) for b in (samples.left, samples.right))
+    for step, weight in zip(samples.steps, weights, strict=True):
         table[first + step : last + step] += F.embedding_bag(
             order, values, start, per_sample_weights=weight, mode="sum"
         )
 
 
-def _column(mask: Tensor, block: tuple[slice, slice]) -> Tensor:
+def _gain(mask: Tensor | None, block: tuple[slice, slice]) -> Tensor | None:
     images, rows = block
-    return mask[images, :, rows].permute(0, 2, 3, 1).reshape(-1, 1)
+    return None if mask is None else mask[images, :, rows].permute(0, 2, 3, 1).flatten()
 
 
 class _DeformConv(torch.autograd.Function):
@@ -175,15 +190,14 @@ class _DeformConv(torch.autograd.Function):
         batch, channels = x.shape[:2]
         filters = weight.permute(2, 3, 1, 0).reshape(-1, len(weight))
         table, grid = _table(x), geometry.grid(x)
-        layout = torch.preserve_format if x.is_contiguous() else torch.channels_last
-        out = torch.empty_like(x[:, :1, :1, :1].expand(batch, len(weight), *geometry.output), memory_format=layout)
+        last = x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
+        layout = torch.channels_last if last else torch.contiguous_format
+        size = (batch, len(weight), *geometry.output)
+        out = torch.empty(size, dtype=x.dtype, device=x.device, memory_format=layout)
         target = out.permute(0, 2, 3, 1)
         for block in _blocks(batch, geometry, channels, x.device):
-            samples = _samples(offset, grid, geometry, block)
-            weights = samples.weights()
-            if mask is not None:
-                weights *= _column(mask, block)
-            columns = _mix(samples.corners(), table[block[0]].flatten(0, 2), weights)
+            samples = _samples(offset, grid, geometry, block).scaled(_gain(mask, block))
+            columns = _mix(samples.corners(), table[block[0]].flatten(0, 2), samples.weights())
             part = target[block]
             part.copy_((columns.view(-1, len(filters)) @ filters).view(part.shape))
         ctx.save_for_backward(x, offset, mask, weight)
@@ -202,22 +216,21 @@ class _DeformConv(torch.autograd.Function):
         grad_mask = None if mask is None else torch.empty_like(mask)
         for block in _blocks(len(x), geometry, x.shape[1], x.device):
             images, rows = block
-            samples = _samples(offset, grid, geometry, block)
-            corners, pixels = samples.corners(), table[images].flatten(0, 2)
-            gain = None if mask is None else _column(mask, block)
+            plain = _samples(offset, grid, geometry, block)
+            samples = plain.scaled(_gain(mask, block))
+            corners, pixels = plain.corners(), table[images].flatten(0, 2)
             output = grad.permute(0, 2, 3, 1)[block].reshape(-1, len(weight))
-            columns = _mix(corners, pixels, samples.weights() if gain is None else samples.weights() * gain)
+            columns = _mix(corners, pixels, samples.weights())
             grad_filters.addmm_(columns.view(-1, len(filters)).T, output)
-            values = (output @ filters.T).view(columns.shape)
-            if grad_mask is not None:
-                target = grad_mask[images, :, rows].permute(0, 2, 3, 1)
-                target.copy_(_dot(_mix(corners, pixels, samples.weights()), values).view(target.shape))
+            values = torch.mm(output, filters.T, out=columns.view(-1, len(filters))).view(columns.shape)
             moved = grad_offset[images, :, rows].permute(0, 2, 3, 1).unflatten(3, (-1, 2))
-            for axis, slope in enumerate(samples.slopes()):
-                slope = slope if gain is None else slope.mul_(gain)
-                moved[..., axis].copy_(_dot(_mix(corners, pixels, slope), values).view(moved.shape[:-1]))
+            targets = [(moved[..., 0], samples.slope_y), (moved[..., 1], samples.slope_x)]
+            if grad_mask is not None:
+                targets.append((grad_mask[images, :, rows].permute(0, 2, 3, 1), plain.weights))
+            for target, factors in targets:
+                target.copy_(_dot(_mix(corners, pixels, factors()), values).view(target.shape))
             if grad_table is not None:
-                _spread(grad_table[images].flatten(0, 2), values, samples, gain)
+                _spread(grad_table[images].flatten(0, 2), values, samples)
         grad_x = None if grad_table is None else _inner(grad_table).permute(0, 3, 1, 2)
         grad_weight = grad_filters.view(*geometry.kernel, x.shape[1], -1).permute(3, 2, 0, 1)
         return grad_x, grad_offset, grad_mask, grad_weight, None

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
@@ -12,7 +13,7 @@ from reprise.models.ast import InstrumentAST
 from reprise.models.shapes import shape_walk
 from reprise.models.weights import load_weights
 
-__all__ = ["FeatureCNN", "InstrumentAST", "MFCCCNN", "RawAudioCNN", "SpectrogramResNet"]
+__all__ = ["MFCCCNN", "FeatureCNN", "InstrumentAST", "RawAudioCNN", "SpectrogramResNet"]
 
 # of torchvision's ResNet-50: below it, the last stage sees little but padding
 SMALLEST_IMAGE = 32
@@ -39,7 +40,7 @@ class _SmallCNN(nn.Module):
     @property
     def smallest_input(self) -> tuple[int, ...]:
         """Smallest size of each map axis that leaves one point after the last pooling."""
-        layers = [layer for layer in self.blocks.modules() if hasattr(layer, "kernel_size")]
+        layers: list[Any] = [layer for layer in self.blocks.modules() if hasattr(layer, "kernel_size")]
         sizes = [1] * len(self.axes)
         for layer in reversed(layers):
             kernel, stride = _per_axis(layer.kernel_size, len(sizes)), _per_axis(layer.stride, len(sizes))
@@ -47,6 +48,7 @@ class _SmallCNN(nn.Module):
         return tuple(sizes)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Logits of a batch."""
         channels = self.example[0]
         if channels == 1 and x.ndim == len(self.axes) + 1:
             x = x.unsqueeze(1)
@@ -218,6 +220,7 @@ class SpectrogramResNet(nn.Module):
             raise ValueError(f"{path} is not torchvision's ResNet-50: {name} is missing or unknown")
 
     def forward(self, x: Tensor) -> Tensor:
+        """Logits of a batch."""
         if x.ndim == 3:
             x = x.unsqueeze(1)
         if x.ndim != 4 or x.shape[1] not in (1, 3):

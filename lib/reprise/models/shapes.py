@@ -31,8 +31,8 @@ def shape_walk(model: nn.Module, example: Tensor, *, names: Sequence[str] | None
     Returns
     -------
     DataFrame
-        ``layer`` (name), ``kind`` (class), ``kernel``, ``shape_in``, ``shape_out`` (tuples without the batch) and
-        ``parameters`` (trainable, counted where a module runs first).
+        ``layer`` (name), ``kind`` (class), ``kernel``, ``input``, ``output`` (shapes without the batch, as
+        "32 × 5457") and ``parameters`` (trainable, counted where a module runs first).
 
     Raises
     ------
@@ -53,7 +53,7 @@ def shape_walk(model: nn.Module, example: Tensor, *, names: Sequence[str] | None
     finally:
         for hook in hooks:
             hook.remove()
-    return pd.DataFrame(rows, columns=["layer", "kind", "kernel", "shape_in", "shape_out", "parameters"])
+    return pd.DataFrame(rows, columns=["layer", "kind", "kernel", "input", "output", "parameters"])
 
 
 def _recorder(name: str, rows: list[dict[str, Any]]) -> Callable[..., None]:
@@ -64,8 +64,8 @@ def _recorder(name: str, rows: list[dict[str, Any]]) -> Callable[..., None]:
                 "layer": name,
                 "kind": type(module).__name__,
                 "kernel": _kernel(module),
-                "shape_in": _shape([*args, *kwargs.values()]),
-                "shape_out": _shape(output),
+                "input": _text([*args, *kwargs.values()]),
+                "output": _text(output),
                 "parameters": 0 if again else count_parameters(module),
             }
         )
@@ -82,6 +82,10 @@ def _kernel(module: nn.Module) -> str:
     strides = stride if isinstance(stride, tuple) else (stride,)
     text = " × ".join(map(str, sizes))
     return text if set(strides) == {1} else f"{text}, stride {' × '.join(map(str, dict.fromkeys(strides)))}"
+
+
+def _text(value: Any) -> str:
+    return " × ".join(map(str, _shape(value)))
 
 
 def _shape(value: Any) -> tuple[int, ...]:

@@ -108,11 +108,45 @@ class Draws:
         return self.estimate(condition, metric).draws
 
     def interval(self, condition: str, metric: str, *, level: float = 0.95) -> tuple[float, float]:
-        """Low and high of a value; NaN where nothing could be resampled."""
+        """Percentile interval of a value.
+
+        Parameters
+        ----------
+        condition, metric : str
+        level : float in (0, 1)
+
+        Returns
+        -------
+        low, high : float
+            In the metric's unit; NaN where nothing could be resampled.
+
+        Raises
+        ------
+        KeyError
+            If there is no such result.
+        """
         return interval(self.draws(condition, metric), level=level)
 
     def difference(self, a: str, b: str, metric: str, *, level: float = 0.95) -> tuple[float, float, float]:
-        """Paired difference ``a − b`` with its interval: value, low, high."""
+        """Paired difference ``a − b`` with its percentile interval.
+
+        Parameters
+        ----------
+        a, b : str
+            Conditions.
+        metric : str
+        level : float in (0, 1)
+
+        Returns
+        -------
+        value, low, high : float
+            In the metric's unit; low and high are NaN where nothing could be resampled.
+
+        Raises
+        ------
+        KeyError
+            If there is no such result.
+        """
         low, high = interval(self.draws(a, metric) - self.draws(b, metric), level=level)
         return self.value(a, metric) - self.value(b, metric), low, high
 
@@ -232,10 +266,11 @@ class Draws:
         arrays = {name: [np.asarray(item) for item in seeds] for name, seeds in predictions.items()}
         check_predictions(arrays, len(truth))
         weigh = partial(bootstrap_weights, len(truth), rng=rng, groups=groups)
-        resampled, found = resample(statistic, arrays, truth, weigh=weigh, rng=rng, n_draws=n_draws), {}
+        resampled = resample(statistic, arrays, targets=truth, weigh=weigh, rng=rng, n_draws=n_draws)
+        found, once = {}, np.ones((1, len(truth)))
         for name, seeds in arrays.items():
             sample = _bootstrap_in_words(len(truth), groups, n_seeds=len(seeds))
-            for metric, values in stack(statistic, np.ones((1, len(truth))), seeds, truth).items():
+            for metric, values in stack(statistic, seeds, weights=once, targets=truth).items():
                 found[name, metric] = Estimate(values[:, 0], resampled[name, metric], sample, tuple(range(len(seeds))))
         return cls(found, {}, n_draws)
 

@@ -99,7 +99,7 @@ def figure_frame(figure: ReportedFigure, draws: Draws) -> pd.DataFrame:
     return frame.assign(difference=frame["ours"] - frame["paper"])
 
 
-def plot_series(figure: ReportedFigure, frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
+def plot_series(figure: ReportedFigure, frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """Draw ours with 95 % intervals as filled points on lines, the paper's as open diamonds on dashed lines.
 
     Parameters
@@ -108,10 +108,16 @@ def plot_series(figure: ReportedFigure, frame: pd.DataFrame, ax: Axes | None = N
     frame : DataFrame
         From :func:`figure_frame`.
     ax : Axes or None
+        A new figure's by default.
 
     Returns
     -------
     Axes
+
+    Raises
+    ------
+    ValueError
+        If the paper's figure holds no numbers.
     """
     if figure.x is None or figure.y is None:
         raise ValueError(f"figure {figure.id!r} has no published points")

@@ -153,7 +153,20 @@ class Reported(Strict):
         return next(found, None)
 
     def published_difference(self, a: str, b: str, metric: str) -> float | None:
-        """Printed ``a − b``, from one table or figure that holds both; None where there is none."""
+        """Printed difference ``a − b`` of two conditions.
+
+        Parameters
+        ----------
+        a, b : str
+            Conditions.
+        metric : str
+
+        Returns
+        -------
+        float or None
+            In the unit of the metric's column or axis, from the first table or figure that prints both; None where
+            there is none.
+        """
         for source in self._published(metric):
             first, second = source.get(a), source.get(b)
             if first is not None and second is not None:

@@ -27,13 +27,48 @@ Statistic = Callable[[np.ndarray, np.ndarray, np.ndarray], Mapping[str, np.ndarr
 
 
 def bootstrap_factors(n_seeds: int, *, n_draws: int, rng: np.random.Generator) -> np.ndarray:
-    """Bootstrap weights of seeds, rescaled so that the variance is that of a mean of n, not n − 1 over n of it."""
+    r"""Bootstrap weights of seeds, rescaled so that the variance is that of a mean of n, not n − 1 over n of it.
+
+    Parameters
+    ----------
+    n_seeds : int ≥ 1
+    n_draws : int ≥ 0
+    rng : Generator
+
+    Returns
+    -------
+    ndarray [shape=(n_draws, n_seeds)]
+        Each row sums to 1; single weights may be negative. With one seed all are 1.
+
+    Notes
+    -----
+    With counts :math:`c` of a bootstrap sample, :math:`1/n + (c - 1)/n \cdot \sqrt{n / (n - 1)}` (Rao and Wu 1988).
+    """
     counts = rng.multinomial(n_seeds, np.full(n_seeds, 1.0 / n_seeds), size=n_draws) / n_seeds
     return 1.0 / n_seeds + (counts - 1.0 / n_seeds) * np.sqrt(n_seeds / max(n_seeds - 1, 1))
 
 
 def student_factors(n_seeds: int, *, n_draws: int, rng: np.random.Generator) -> np.ndarray:
-    """Weights of seeds under which every contrast of means has Student's t distribution around its value."""
+    r"""Weights of seeds under which every mean has Student's t distribution around its value.
+
+    Parameters
+    ----------
+    n_seeds : int ≥ 2
+    n_draws : int ≥ 0
+    rng : Generator
+
+    Returns
+    -------
+    ndarray [shape=(n_draws, n_seeds)]
+        Each row sums to 1; single weights may be negative.
+
+    Notes
+    -----
+    :math:`1/n + (z - \bar z) / (s \sqrt{n (n - 1)})` with standard normal :math:`z` and
+    :math:`s^2 = \chi^2_{n-1} / (n - 1)`: a row times the seeds' values is their mean plus a multiple of its standard
+    error that has Student's t distribution with n − 1 degrees of freedom. The same holds for the difference of two
+    conditions over the same seeds under the same weights.
+    """
     normal = rng.standard_normal((n_draws, n_seeds))
     spread = np.sqrt(rng.chisquare(n_seeds - 1, size=n_draws) / (n_seeds - 1))[:, None]
     centred = normal - normal.mean(axis=1, keepdims=True)
@@ -77,9 +112,23 @@ def classification(metrics: tuple[str, ...], class_names: Sequence[str] | None) 
 
 
 def stack(
-    statistic: Statistic, weights: np.ndarray, seeds: Sequence[np.ndarray], targets: np.ndarray
+    statistic: Statistic, seeds: Sequence[np.ndarray], *, weights: np.ndarray, targets: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Statistic of each seed [shape=(n_seeds, n_draws)] by metric."""
+    """Statistic of each seed under each row of weights.
+
+    Parameters
+    ----------
+    statistic : callable
+    seeds : sequence of ndarray [shape=(n_clips, …)]
+        One prediction per seed, at least one.
+    weights : ndarray [shape=(n_draws, n_clips)], ≥ 0
+    targets : ndarray [shape=(n_clips, …)]
+
+    Returns
+    -------
+    dict
+        Metric → ndarray [shape=(n_seeds, n_draws)].
+    """
     each = [statistic(weights, item, targets) for item in seeds]
     return {metric: np.stack([np.asarray(found[metric]) for found in each]) for metric in each[0]}
 
@@ -87,8 +136,8 @@ def stack(
 def resample(
     statistic: Statistic,
     predictions: Mapping[str, Sequence[np.ndarray]],
-    targets: np.ndarray,
     *,
+    targets: np.ndarray,
     weigh: Callable[..., np.ndarray],
     rng: np.random.Generator,
     n_draws: int,
@@ -121,6 +170,6 @@ def resample(
         weights = weigh(n_draws=size)
         for name, seeds in predictions.items():
             share = shares[name][start : start + size].T
-            for metric, values in stack(statistic, weights, seeds, targets).items():
+            for metric, values in stack(statistic, seeds, weights=weights, targets=targets).items():
                 parts.setdefault((name, metric), []).append((share * values).sum(axis=0))
     return {key: np.concatenate(blocks) for key, blocks in parts.items()}

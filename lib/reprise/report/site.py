@@ -45,9 +45,14 @@ def _claims(path: Path | None) -> pd.DataFrame:
     return frame[list(SCORECARD_COLUMNS)].fillna(dict.fromkeys(texts, ""))
 
 
-def _entries(folder: Path, papers: list[str]) -> list[_Entry]:
+def _finished(folder: Path) -> list[str]:
+    """Names of folders that may hold results: neither hidden, as one that is being written, nor of a failed run."""
     found = sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
-    names = list(dict.fromkeys([*papers, *(name for name in found if not name.startswith("."))]))
+    return [name for name in found if not name.startswith(".") and not name.endswith(".failed")]
+
+
+def _entries(folder: Path, papers: list[str]) -> list[_Entry]:
+    names = list(dict.fromkeys([*papers, *_finished(folder)]))
     entries = []
     for name in names:
         # without a completion record nothing of a folder counts: its run was cut short
@@ -64,11 +69,10 @@ def _record(folder: Path) -> dict[str, Any] | None:
 def _tours(folder: Path) -> str:
     """Links to notebooks that belong to no paper."""
     links = []
-    for path in sorted(folder.glob(f"*/{COMPLETE}")):
-        record = read_json(path)
-        if record.get("kind") == "tour":
-            title = html.escape(record.get("title", path.parent.name))
-            name = html.escape(path.parent.name)
+    for name in _finished(folder):
+        record = _record(folder / name)
+        if record is not None and record.get("kind") == "tour":
+            title, name = html.escape(record.get("title", name)), html.escape(name)
             links.append(f'<a href="{name}/notebook.html">{title}</a>')
     return " · ".join(["", *links])
 

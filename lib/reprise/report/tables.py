@@ -149,7 +149,21 @@ def side_by_side(table: Table, draws: Draws, *, evidence: str, single_run: bool 
 
 
 def caption_of(table: Table, draws: Draws, *, evidence: str) -> str:
-    """Title, how to read a cell, and what the evidence is worth."""
+    """Caption of a table: title, how to read a cell, and what the evidence is worth.
+
+    Parameters
+    ----------
+    table : Table
+    draws : Draws
+        A table of which nothing was sampled is said to be exact.
+    evidence : str
+        ``synthetic``, ``excerpt`` or ``full``.
+
+    Returns
+    -------
+    str
+        Sentences, without markup.
+    """
     source = f" ({table.source})" if table.source else ""
     if any(draws.has(condition, metric) for condition in table.rows for metric in table.columns):
         return f"{table.title}{source}. Ours: mean over n seeds [95 % interval]. {evidence_sentence(evidence)}"

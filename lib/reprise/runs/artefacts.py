@@ -113,9 +113,33 @@ class StoredTrial:
 
 
 def write_artefacts(
-    folder: Path, config: TrialConfig, result: TrialResult, provenance: Mapping[str, Any]
+    folder: Path, config: TrialConfig, *, result: TrialResult, provenance: Mapping[str, Any]
 ) -> list[Path]:
-    """Write everything but the completion record."""
+    """Write everything but the completion record.
+
+    Parameters
+    ----------
+    folder : Path
+        Exists; files of an earlier attempt in it are replaced.
+    config : TrialConfig
+        Only its identity is stored.
+    result : TrialResult
+    provenance : mapping
+        What the result was made with, ready for JSON.
+
+    Returns
+    -------
+    list of Path
+        What was written: ``config.json``, ``metrics.json``, ``provenance.json``, and those of ``curves.csv``,
+        ``arrays.npz`` and ``weights.safetensors`` that the result has.
+
+    Raises
+    ------
+    TypeError
+        If an array holds Python objects.
+    OSError
+        If writing fails, for example on a full disk.
+    """
     names = ["config.json", "metrics.json", "provenance.json"]
     write_json(folder / "config.json", config.identity())
     write_json(folder / "metrics.json", _numbers(result.metrics))
@@ -152,7 +176,7 @@ def _write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def write_record(
-    folder: Path, config: TrialConfig, result: TrialResult, *, seconds: float, artefacts: list[Path]
+    folder: Path, config: TrialConfig, *, result: TrialResult, seconds: float, artefacts: list[Path]
 ) -> None:
     """Write the completion record: what the trial was, its metrics, and the SHA-256 of its files and of itself.
 
@@ -162,6 +186,7 @@ def write_record(
     config : TrialConfig
     result : TrialResult
     seconds : float
+        How long the trial took.
     artefacts : list of Path
         From :func:`write_artefacts`.
     """
@@ -210,6 +235,11 @@ def trial_row(row: Mapping[str, Any], metrics: Mapping[str, Any]) -> dict[str, A
         From :meth:`TrialConfig.row`.
     metrics : mapping
         A metric with the name of another column becomes ``metrics.<name>``.
+
+    Returns
+    -------
+    dict
+        Column → cell; lists have become tuples, metrics numbers.
     """
     cells = {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
     taken = BOOKKEEPING | row.keys()

@@ -79,7 +79,26 @@ def resolve_device(name: str, *, index: int = 0) -> str:
 
 
 def execute(config: TrialConfig, store: Store, *, index: int = 0) -> Outcome | None:
-    """Run one trial whose requirements are met; None if another process is running it."""
+    """Run one trial whose requirements are met, unless it is stored already.
+
+    Parameters
+    ----------
+    config : TrialConfig
+    store : Store
+    index : int ≥ 0
+        Number of the worker, as for :func:`resolve_device`.
+
+    Returns
+    -------
+    Outcome or None
+        ``failed`` where the runner raised or the result could not be stored, with the traceback in ``error.txt`` where
+        the disk allows; None if another process is running the trial or has taken it over.
+
+    Raises
+    ------
+    RuntimeError
+        If the trial is stored with a schema that this version does not read.
+    """
     try:
         with store.claim(config) as part:
             stored = store.find(config)

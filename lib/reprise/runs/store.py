@@ -171,8 +171,10 @@ class Store:
             raise RuntimeError(f"{part} is not claimed by this process; commit inside `with store.claim(config):`")
         claim.check()
         (part / RECORD).unlink(missing_ok=True)
-        artefacts = write_artefacts(part, config, result, {**(provenance or {}), "notes": list(result.notes)})
-        write_record(part, config, result, seconds=seconds, artefacts=artefacts)
+        artefacts = write_artefacts(
+            part, config, result=result, provenance={**(provenance or {}), "notes": list(result.notes)}
+        )
+        write_record(part, config, result=result, seconds=seconds, artefacts=artefacts)
         _publish(part, final, claim)
         return StoredTrial(final)
 

@@ -177,19 +177,76 @@ def classification_metrics(
 
 
 def per_class_f1(probabilities: ArrayLike, targets: ArrayLike, *, n_classes: int) -> np.ndarray:
-    """F1 of every class [shape=(n_classes,)], in [0, 1]; NaN where a class has neither clip nor prediction."""
+    """F1 of every class.
+
+    Parameters
+    ----------
+    probabilities : array [shape=(n, n_classes)]
+        Scores; the highest wins, of equal ones the lower class.
+    targets : array of int [shape=(n,)], in [0, n_classes)
+    n_classes : int ≥ 1
+        Checked against the columns.
+
+    Returns
+    -------
+    ndarray [shape=(n_classes,)], in [0, 1]
+        NaN where a class has neither clip nor prediction.
+
+    Raises
+    ------
+    ValueError
+        As :func:`classification_metrics`.
+    """
     scores, truth = _checked(probabilities, targets, n_classes)
     return _counts(np.ones((1, len(scores))), scores, truth).f1[0]
 
 
 def per_class_recall(probabilities: ArrayLike, targets: ArrayLike, *, n_classes: int) -> np.ndarray:
-    """Recall (class-wise accuracy) of every class [shape=(n_classes,)], in [0, 1]; NaN where a class has no clip."""
+    """Recall (class-wise accuracy) of every class.
+
+    Parameters
+    ----------
+    probabilities : array [shape=(n, n_classes)]
+        Scores; the highest wins, of equal ones the lower class.
+    targets : array of int [shape=(n,)], in [0, n_classes)
+    n_classes : int ≥ 1
+        Checked against the columns.
+
+    Returns
+    -------
+    ndarray [shape=(n_classes,)], in [0, 1]
+        NaN where a class has no clip.
+
+    Raises
+    ------
+    ValueError
+        As :func:`classification_metrics`.
+    """
     scores, truth = _checked(probabilities, targets, n_classes)
     return _counts(np.ones((1, len(scores))), scores, truth).recall[0]
 
 
 def confusion(probabilities: ArrayLike, targets: ArrayLike, *, n_classes: int) -> np.ndarray:
-    """Counts of (true, predicted) pairs [shape=(n_classes, n_classes)], integers."""
+    """Count pairs of true and predicted class.
+
+    Parameters
+    ----------
+    probabilities : array [shape=(n, n_classes)]
+        Scores; the highest wins, of equal ones the lower class.
+    targets : array of int [shape=(n,)], in [0, n_classes)
+    n_classes : int ≥ 1
+        Checked against the columns.
+
+    Returns
+    -------
+    ndarray of int [shape=(n_classes, n_classes)], ≥ 0
+        Clips by true class (rows) and predicted class (columns).
+
+    Raises
+    ------
+    ValueError
+        As :func:`classification_metrics`.
+    """
     scores, truth = _checked(probabilities, targets, n_classes)
     pairs = truth * n_classes + scores.argmax(axis=1)
     return np.bincount(pairs, minlength=n_classes**2).reshape(n_classes, n_classes)

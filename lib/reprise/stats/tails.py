@@ -34,13 +34,13 @@ def log10_f_survival(f: np.ndarray, df_between: float, df_within: float) -> np.n
 
     Parameters
     ----------
-    f : ndarray, ≥ 0
+    f : ndarray [shape=(…)], ≥ 0
     df_between, df_within : float, > 0
 
     Returns
     -------
-    ndarray
-        :math:`\log_{10} P(F_{\mathrm{df_b}, \mathrm{df_w}} > f)`, relative error below 1e-10.
+    ndarray [shape=(…)], ≤ 0
+        As ``f``. :math:`\log_{10} P(F_{\mathrm{df_b}, \mathrm{df_w}} > f)`, relative error below 1e-10.
 
     Notes
     -----

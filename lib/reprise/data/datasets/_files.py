@@ -32,6 +32,7 @@ EXTENSIONS = (".wav", ".flac", ".ogg", ".mp3")
 MARKER = "SYNTHETIC.json"
 # a stream without a length is announced as one of millions of years
 MAX_SECONDS = 86400.0
+_BLOCK_FRAMES = 2**18
 
 
 def _hidden(path: Path) -> bool:
@@ -77,8 +78,22 @@ def unwritable(path: Path) -> bool:
     return False
 
 
-def problem(path: Path, reason: str, action: str) -> dict[str, str]:
-    """One entry of ``attrs["problems"]``."""
+def problem(path: Path, *, reason: str, action: str) -> dict[str, str]:
+    """One entry of ``attrs["problems"]``.
+
+    Parameters
+    ----------
+    path : Path
+        What is at fault.
+    reason : str
+        What is wrong with it.
+    action : str
+        What is done about it.
+
+    Returns
+    -------
+    dict
+    """
     return {"path": str(path), "reason": reason, "action": action}
 
 
@@ -91,35 +106,59 @@ def keep_first(files: pd.DataFrame, problems: list[dict[str, str]]) -> pd.DataFr
     """Sort files by ``clip_id`` and keep one of each, in its best encoding; the others become problems."""
     order = files.assign(rank=files["path"].map(rank)).sort_values(["clip_id", "rank"], kind="stable")
     twice = order["clip_id"].duplicated()
-    problems += [problem(path, "a second copy or encoding of a clip", "excluded") for path in order["path"][twice]]
+    problems += [
+        problem(path, reason="a second copy or encoding of a clip", action="excluded") for path in order["path"][twice]
+    ]
     return order[~twice].drop(columns="rank").reset_index(drop=True)
+
+
+def _is_estimated(path: Path) -> bool:
+    """Whether an MP3 file does not tell its length: libsndfile then guesses from its size, tags included."""
+    if path.suffix.lower() != ".mp3":
+        return False
+    with path.open("rb") as stream:
+        head = stream.read(10)
+        # the size of an ID3 tag comes in four bytes of seven bits
+        skipped = 10 + sum(byte << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=False))
+        stream.seek(skipped if head[:3] == b"ID3" else 0)
+        first_frame = stream.read(512)
+    return not any(tag in first_frame for tag in (b"Xing", b"Info", b"VBRI"))
+
+
+def _decoded_frames(path: Path) -> int:
+    with soundfile.SoundFile(path) as file:
+        total = 0
+        while n_frames := len(file.read(_BLOCK_FRAMES, dtype="int16")):
+            total += n_frames
+    return total
 
 
 def _seconds(path: Path) -> float | str:
     try:
         header = soundfile.info(path)
+        n_frames = _decoded_frames(path) if _is_estimated(path) else header.frames
     except (soundfile.LibsndfileError, OSError) as error:
         return str(getattr(error, "error_string", error))
-    seconds = header.frames / header.samplerate
+    seconds = n_frames / header.samplerate
     if not seconds:
         return "no samples"
     return seconds if seconds < MAX_SECONDS else "its header does not tell its length"
 
 
 def measure(files: pd.DataFrame, problems: list[dict[str, str]]) -> pd.DataFrame:
-    """Add ``duration`` (s) from the headers; files that are no audio become problems and go."""
+    """Add ``duration`` (s), from the header where it tells; files that are no audio become problems and go."""
     with ThreadPoolExecutor(min(16, 4 * (os.cpu_count() or 1))) as pool:
         lengths = list(pool.map(_seconds, files["path"]))
     for path, length in zip(files["path"], lengths, strict=True):
         if isinstance(length, str):
-            problems.append(problem(path, f"not readable as audio: {length}", "excluded"))
+            problems.append(problem(path, reason=f"not readable as audio: {length}", action="excluded"))
     readable = pd.Series([isinstance(length, float) for length in lengths], index=files.index, dtype=bool)
     durations = [length for length in lengths if isinstance(length, float)]
     return files[readable].assign(duration=durations).reset_index(drop=True)
 
 
 def is_synthetic(root: Path, layout: Path | None = None) -> bool:
-    """Whether the marker of generated audio lies in ``layout``, in ``root``, between them or up to two folders above."""
+    """Whether the marker of generated audio lies anywhere from ``layout`` up to two folders above ``root``."""
     layout = root if layout is None else layout
     between = [layout, *layout.parents]
     return any((folder / MARKER).is_file() for folder in between[: between.index(root) + 3])

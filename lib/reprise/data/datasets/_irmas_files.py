@@ -43,7 +43,7 @@ def _has_training(folder: Path) -> bool:
 def _has_testing(folder: Path) -> bool:
     """Whether a label file beside an audio file in here names an instrument."""
     labels = (path.with_suffix(".txt") for path in walk(folder))
-    return any(read_labels(path)[0] for path in labels if path.is_file())
+    return any(_read_labels(path)[0] for path in labels if path.is_file())
 
 
 def layout(root: Path) -> tuple[list[Path], list[Path]]:
@@ -108,18 +108,33 @@ def _training_row(path: Path, code: str, problems: list[dict[str, str]]) -> dict
     row = {"clip_id": f"{code}/{stem}", "path": path, "labels": (code,), "label": code}
     tags = parse_name(stem)
     if tags is None:
-        problems.append(problem(path, "its name has not the form [instrument]…[genre]NNNN__k", "folder's label kept"))
+        problems.append(
+            problem(path, reason="its name has not the form [instrument]…[genre]NNNN__k", action="folder's label kept")
+        )
         return row | {"group": f"train/{code}/{stem}"}
     if tags["instrument"] != code:
         reason = f"named after {tags['instrument']} in the folder of {code}"
-        problems.append(problem(path, reason, "folder's label kept"))
+        problems.append(problem(path, reason=reason, action="folder's label kept"))
     if tags["genre"] is not None and tags["genre"] not in GENRES:
-        problems.append(problem(path, f"unknown genre {tags['genre']!r}", "kept"))
+        problems.append(problem(path, reason=f"unknown genre {tags['genre']!r}", action="kept"))
     return row | {"group": f"train/{tags['recording']}"} | {name: tags[name] for name in tags if name != "instrument"}
 
 
-def training_files(places: list[Path], notes: list[str], problems: list[dict[str, str]]) -> pd.DataFrame:
-    """Training clips, one row per file: the folder decides on the instrument."""
+def training_files(places: list[Path], *, notes: list[str], problems: list[dict[str, str]]) -> pd.DataFrame:
+    """Training clips, one row per file: the folder decides on the instrument.
+
+    Parameters
+    ----------
+    places : list of Path
+        Training folders.
+    notes, problems : list
+        What is to be told is added to them.
+
+    Returns
+    -------
+    DataFrame
+        With the columns of ``COLUMNS``.
+    """
     rows = []
     elsewhere = 0
     for path in (path for place in places for path in walk(place)):
@@ -127,7 +142,7 @@ def training_files(places: list[Path], notes: list[str], problems: list[dict[str
         if code is None:
             elsewhere += 1
         elif unwritable(path):
-            problems.append(problem(path, "its name is not valid UTF-8", "excluded; rename it"))
+            problems.append(problem(path, reason="its name is not valid UTF-8", action="excluded; rename it"))
         else:
             rows.append(_training_row(path, code, problems))
     if elsewhere:
@@ -135,7 +150,7 @@ def training_files(places: list[Path], notes: list[str], problems: list[dict[str
     return keep_first(_table(rows), problems)
 
 
-def read_labels(path: Path) -> tuple[tuple[str, ...], list[str]]:
+def _read_labels(path: Path) -> tuple[tuple[str, ...], list[str]]:
     """Known codes of a label file in the usual order, and what else is in it."""
     words = path.read_text(encoding="utf-8-sig", errors="replace").lower().split()
     return ordered(words), [word for word in words if word not in INSTRUMENTS]
@@ -150,16 +165,18 @@ def testing_files(places: list[Path], problems: list[dict[str, str]]) -> pd.Data
             stem = plain_name(path.stem)
             text = texts.get((path.parent, stem))
             if unwritable(path):
-                problems.append(problem(path, "its name is not valid UTF-8", "excluded; rename it"))
+                problems.append(problem(path, reason="its name is not valid UTF-8", action="excluded; rename it"))
                 continue
             if text is None:
-                problems.append(problem(path, "there is no label file of its name beside it", "excluded"))
+                problems.append(problem(path, reason="there is no label file of its name beside it", action="excluded"))
                 continue
-            labels, unknown = read_labels(text)
+            labels, unknown = _read_labels(text)
             if unknown:
-                problems.append(problem(text, f"unknown codes: {', '.join(unknown)}", "the other codes kept"))
+                problems.append(
+                    problem(text, reason=f"unknown codes: {', '.join(unknown)}", action="the other codes kept")
+                )
             if not labels:
-                problems.append(problem(path, "its label file names no instrument", "excluded"))
+                problems.append(problem(path, reason="its label file names no instrument", action="excluded"))
                 continue
             within = [path.parent, *path.parent.parents]
             parts = [_part(folder) for folder in within[: within.index(place) + 1]]

@@ -139,7 +139,9 @@ def _clip_files(
             rows.append({"clip_id": ytid, "path": path})
         else:
             n_shifted += 1
-            problems.append(problem(path, f"not the listed segment, which starts at {begins[ytid]:g} s", "excluded"))
+            problems.append(
+                problem(path, reason=f"not the listed segment, which starts at {begins[ytid]:g} s", action="excluded")
+            )
     if not rows:
         raise FileNotFoundError(
             f"none of {len(paths)} audio files is one of {len(segments)} listed segments of the eleven instruments; "
@@ -157,7 +159,7 @@ def _right_length(
 ) -> pd.DataFrame:
     wrong = (files["duration"] - SECONDS).abs() > tolerance
     for path, seconds in zip(files["path"][wrong], files["duration"][wrong], strict=True):
-        problems.append(problem(path, f"lasts {seconds:.2f} s instead of {SECONDS:g}", "excluded"))
+        problems.append(problem(path, reason=f"lasts {seconds:.2f} s instead of {SECONDS:g}", action="excluded"))
     if wrong.any():
         notes.append(f"{wrong.sum()} files differ from {SECONDS:g} s by more than {tolerance:g} s and are left out.")
     files = files[~wrong].reset_index(drop=True)

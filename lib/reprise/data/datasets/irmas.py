@@ -135,7 +135,7 @@ def _collect(
             "all": "neither IRMAS-TrainingData/<instrument>/ nor IRMAS-TestingData-Part1/Part1/ or the like",
         }[side]
         raise FileNotFoundError(f"{root} holds no IRMAS for side={side!r}: looked for {what}; get it from {HOMEPAGE}")
-    train = measure(training_files(training if side != "test" else [], notes, problems), problems)
+    train = measure(training_files(training if side != "test" else [], notes=notes, problems=problems), problems)
     test = measure(testing_files(testing if side != "train" else [], problems), problems)
     if not len(train) + len(test):
         first = f", the first {problems[0]['path']}: {problems[0]['reason']}" if problems else ""
@@ -230,7 +230,8 @@ def load(
     -----
     Paper: section 3.6.1; there 863 of 2874 clips, 30 %, rounded up. The folder decides on the instrument. Files are
     known by folder and name: names without the folder occur twice. A song is a testing file's name without its last
-    number.
+    number. Training files may be a sample shorter than 3 s: with ``seconds`` of 1, 2 or 3, ``remainder="drop"`` or
+    ``short="drop"`` would lose their last window.
     """
     _check_choices(
         side=(side, ("train", "test", "all")),

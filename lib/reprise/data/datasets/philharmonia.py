@@ -115,7 +115,7 @@ def _inventory(layout: Path, notes: list[str], problems: list[dict[str, str]]) -
         if len(path.relative_to(layout).parts) != 2:
             elsewhere += 1
         elif unwritable(path):
-            problems.append(problem(path, "its name is not valid UTF-8", "excluded; rename it"))
+            problems.append(problem(path, reason="its name is not valid UTF-8", action="excluded; rename it"))
         else:
             rows.append(_row(path, layout))
     if elsewhere:

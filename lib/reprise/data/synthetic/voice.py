@@ -32,13 +32,27 @@ def _pitch(f0: ArrayLike, *, sample_rate: int) -> Array:
     return pitch
 
 
-def _points(value: Curve, n_points: int, *, name: str, low: float = -np.inf) -> Array:
+# what curves may be; the rest has no limits
+_RANGES = {
+    "voicing": (0.0, np.inf),
+    "aspiration": (0.0, np.inf),
+    "open_quotient": (0.1, 1.0),
+    "tilt": (0.0, np.inf),
+    "jitter": (0.0, np.inf),
+    "shimmer": (0.0, np.inf),
+    "subharmonic": (0.0, 1.0),
+    "lips": (1.0, np.inf),
+}
+
+
+def _points(value: Curve, n_points: int, *, name: str) -> Array:
     """Curve as one value per point."""
     curve = np.asarray(value, dtype=np.float64)
     if curve.shape not in ((), (1,), (n_points,)):
         raise ValueError(f"{name} must be a number or have the {n_points} points of f0, not shape {curve.shape}")
-    if not np.isfinite(curve).all() or (curve < low).any():
-        raise ValueError(f"{name} must be finite" + (f" and at least {low:g}" if low > -np.inf else ""))
+    low, high = _RANGES.get(name, (-np.inf, np.inf))
+    if not np.isfinite(curve).all() or (curve < low).any() or (curve > high).any():
+        raise ValueError(f"{name} must be finite and lie in [{low:g}, {high:g}]")
     return np.broadcast_to(curve, (n_points,))
 
 
@@ -199,7 +213,7 @@ def sing(
     n_points = len(pitch)
     given = {"voicing": voicing, "aspiration": aspiration, "open_quotient": open_quotient, "tilt": tilt}
     given |= {"jitter": jitter, "shimmer": shimmer, "subharmonic": subharmonic, "lips": lips}
-    curves = {name: _points(value, n_points, name=name, low=0.0) for name, value in given.items()}
+    curves = {name: _points(value, n_points, name=name) for name, value in given.items()}
     resonances, widths = _resonances(formants, bandwidths, n_points=n_points, sample_rate=sample_rate)
     filled, voiced = _without_gaps(pitch)
     gain = _REFERENCE * np.power(10.0, _points(level, n_points, name="level") / 20.0)
@@ -214,6 +228,6 @@ def sing(
     at = np.arange(-(-len(phase) // block) + 1, dtype=np.float64) * (block / hop_length)
     open_part, damping, corner = (_at(at, curves[name]) for name in ("open_quotient", "tilt", "lips"))
     tract = tract_filter(_at(at, resonances).T, _at(at, widths).T, corner, sample_rate=sample_rate)
-    glottis = glottal_filter(_at(at, filled), np.clip(open_part, 0.1, 1.0), damping, sample_rate=sample_rate)
+    glottis = glottal_filter(_at(at, filled), open_part, damping, sample_rate=sample_rate)
     top = float(resonances.max(initial=0.0))
     return filter_voice(pulses, breath, tract=tract, glottis=glottis, top=top, sample_rate=sample_rate)[: len(phase)]

@@ -38,7 +38,7 @@ class Outcome:
     corpus: Corpus
 
     @classmethod
-    def collect(cls, grid: Grid, results: pd.DataFrame, corpus: Corpus) -> "Outcome":
+    def collect(cls, grid: Grid, results: pd.DataFrame, *, corpus: Corpus) -> "Outcome":
         """Read what ``run_grid`` stored.
 
         Parameters

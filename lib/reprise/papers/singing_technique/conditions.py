@@ -74,6 +74,7 @@ class SingingTrial(TrialConfig):
     batch_size: int = 64
     learning_rate: float = 1e-4
     weight_decay: float = 0.0
+    batch_norm_statistics: Literal["running", "recalculated"] = "running"
     frozen_mode: Literal["eval", "train"] = "eval"
     reinitialise: bool = False
     forest_trees: int = 0
@@ -110,6 +111,7 @@ class _Builder:
                 split_seed=settings.split_seed,
             ),
             "batch_size": settings.batch_size,
+            "batch_norm_statistics": settings.batch_norm_statistics,
         }
         self.spectrogram = SpectrogramConfig(
             n_fft=settings.n_fft,

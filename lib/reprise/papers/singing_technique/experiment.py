@@ -194,6 +194,31 @@ def _fit(
     )
 
 
+@torch.no_grad()
+def _to_evaluation(model: nn.Module, *, config: SingingTrial, corpus: Corpus, device: str) -> None:
+    """Switch to evaluation mode, where asked with batch-norm statistics of the training clips under these weights.
+
+    Running averages lag behind weights that still move, and contain dropout's noise; after 200 epochs at a small
+    learning rate that hardly matters, after ten at a large one the network predicts one class.
+    """
+    model.eval()
+    if config.batch_norm_statistics == "running":
+        return
+    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.train()
+        norm.momentum = None  # a plain average over the batches
+    inputs = make_inputs(config, corpus, device=device)
+    rows = corpus.rows("train")
+    for batch in np.array_split(rows, -(-len(rows) // EVALUATION_BATCH)):
+        model(inputs(batch))
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+    model.eval()
+
+
 def _train_network(config: SingingTrial, context: TrialContext, corpus: Corpus) -> TrialResult:
     """First phase, or joint training that goes on where the first phase ended, to the same bits as one long run."""
     model = build_network(_network(config), seed=config.seed).to(context.device)
@@ -202,7 +227,7 @@ def _train_network(config: SingingTrial, context: TrialContext, corpus: Corpus) 
     if parent is not None:
         _restore(model, optimizer, parent.weights())
     curves = _fit(model, optimizer, config=config, context=context, corpus=corpus)
-    model.eval()
+    _to_evaluation(model, config=config, corpus=corpus, device=context.device)
     features = _see(model.features, config=config, corpus=corpus, device=context.device)
     result = _result(corpus, {side: _softmax(model.classifier.cpu()(values)) for side, values in features.items()})
     result.arrays.update({f"{side}_features": values.numpy() for side, values in features.items()})
@@ -291,7 +316,7 @@ def _train_raw(config: SingingTrial, context: TrialContext, corpus: Corpus) -> T
     model.to(context.device)
     optimizer = torch.optim.RMSprop(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
     curves = _fit(model, optimizer, config=config, context=context, corpus=corpus)
-    model.eval()
+    _to_evaluation(model, config=config, corpus=corpus, device=context.device)
     result = _result(
         corpus, {s: _softmax(v) for s, v in _see(model, config=config, corpus=corpus, device=context.device).items()}
     )

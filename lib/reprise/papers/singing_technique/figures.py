@@ -161,7 +161,7 @@ def plot_confusions(matrices: Mapping[str, pd.DataFrame]) -> Figure:
     return figure
 
 
-def plot_class_f1(frame: pd.DataFrame, labels: Mapping[str, str], ax: Axes | None = None) -> Axes:
+def plot_class_f1(frame: pd.DataFrame, labels: Mapping[str, str], *, ax: Axes | None = None) -> Axes:
     """F1 of each technique under some conditions, with intervals.
 
     Parameters
