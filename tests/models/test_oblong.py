@@ -146,7 +146,7 @@ def test_fast_first_block_equals_its_layers(kernel, pool):
     assert (norm.weight < 0).any()
     assert (norm.weight > 0).any()
     x = spectrogram(19, 13, batch=3, dtype=torch.float64)
-    actual = conv_norm_relu_pool(x, conv, norm, pool)
+    actual = conv_norm_relu_pool(x, conv, norm=norm, pool=pool)
     expected = nn.Sequential(conv_2, norm_2, nn.ReLU(), nn.MaxPool2d(pool))(x)
     torch.testing.assert_close(actual, expected)
     grad = torch.randn(expected.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
@@ -166,7 +166,7 @@ def test_fast_first_block_averages_all_batches_without_momentum():
     conv_2, norm_2 = copy.deepcopy(conv), copy.deepcopy(norm)
     for shift in range(3):
         x = spectrogram(19, 13, dtype=torch.float64) + shift
-        conv_norm_relu_pool(x, conv, norm, 4)
+        conv_norm_relu_pool(x, conv, norm=norm, pool=4)
         norm_2(conv_2(x))
     torch.testing.assert_close(norm.running_mean, norm_2.running_mean)
     torch.testing.assert_close(norm.running_var, norm_2.running_var)

@@ -85,12 +85,14 @@ def test_logarithm_of_p_equals_arbitrary_precision(f, df_between, df_within):
         x = mpmath.mpf(df_within) / (df_within + df_between * mpmath.mpf(f))
         p = mpmath.betainc(mpmath.mpf(df_within) / 2, mpmath.mpf(df_between) / 2, 0, x, regularized=True)
         expected = float(mpmath.log10(p))
-    assert log10_f_survival(np.array([f]), df_between, df_within)[0] == pytest.approx(expected, rel=1e-10)
+    assert log10_f_survival(np.array([f]), df_between=df_between, df_within=df_within)[0] == pytest.approx(
+        expected, rel=1e-10
+    )
 
 
 def test_logarithm_of_p_is_smooth_where_the_method_changes():
     f = np.linspace(105, 115, 400)
-    slopes = np.diff(log10_f_survival(f, 10, 6694))
+    slopes = np.diff(log10_f_survival(f, df_between=10, df_within=6694))
     assert (slopes < 0).all()
     assert np.abs(np.diff(slopes)).max() < 1e-3 * np.abs(slopes).max()
 

@@ -80,7 +80,7 @@ def _update(norm: nn.BatchNorm2d, mean: Tensor, variance: Tensor) -> None:
     norm.running_var.lerp_(variance.to(norm.running_var.dtype), momentum)
 
 
-def conv_norm_relu_pool(x: Tensor, conv: nn.Conv2d, norm: nn.BatchNorm2d, pool: int) -> Tensor:
+def conv_norm_relu_pool(x: Tensor, conv: nn.Conv2d, *, norm: nn.BatchNorm2d, pool: int) -> Tensor:
     """Training-mode ``max_pool2d(relu(norm(conv(x))), pool)`` for an input that needs no gradient.
 
     Parameters

@@ -52,7 +52,7 @@ class _Block(nn.Module):
         # an input that needs no gradient, the spectrogram, saves most of the first block's work and memory on the CPU
         fused = self.training and x.device.type == "cpu" and not x.requires_grad and self.conv.weight.requires_grad
         if fused and self.pool_size > 1 and isinstance(self.conv, nn.Conv2d):
-            return self.dropout(conv_norm_relu_pool(x, self.conv, self.norm, self.pool_size))
+            return self.dropout(conv_norm_relu_pool(x, self.conv, norm=self.norm, pool=self.pool_size))
         # ReLU keeps the order, so it may follow the pool, where it has less work
         return self.dropout(torch.relu(self.pool(self.norm(self.conv(x)))))
 

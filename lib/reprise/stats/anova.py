@@ -179,7 +179,7 @@ def one_way(frame: pd.DataFrame, *, value: str | Sequence[str], group: str) -> p
                 [
                     f,
                     stats.f.sf(f, k - 1, n - k),
-                    log10_f_survival(f, k - 1, n - k),
+                    log10_f_survival(f, df_between=k - 1, df_within=n - k),
                     np.full_like(f, k - 1),
                     np.full_like(f, n - k),
                     between / (between + within),

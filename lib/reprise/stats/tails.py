@@ -29,7 +29,7 @@ def _continued_fraction(x: np.ndarray, a: float, b: float, *, n_terms: int = 500
     return result
 
 
-def log10_f_survival(f: np.ndarray, df_between: float, df_within: float) -> np.ndarray:
+def log10_f_survival(f: np.ndarray, *, df_between: float, df_within: float) -> np.ndarray:
     r"""Logarithm of the p-value of an F statistic, also where the p-value is below the smallest double.
 
     Parameters

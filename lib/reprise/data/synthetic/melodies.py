@@ -68,7 +68,20 @@ def smooth(values: Array, *, seconds: float) -> Array:
 
 
 def wander(n_points: int, *, seconds: float, rng: np.random.Generator) -> Array:
-    """Random curve of standard deviation one that forgets itself after about the given time."""
+    """Random curve of standard deviation one that forgets itself after about the given time.
+
+    Parameters
+    ----------
+    n_points : int
+    seconds : float, s
+        Time after which two points are nearly independent.
+    rng : Generator
+
+    Returns
+    -------
+    ndarray [shape=(n_points,)]
+        One point per control point of a line.
+    """
     half = max(1, round(seconds * POINT_RATE / 2))
     window = np.hanning(2 * half + 3)[1:-1]
     window /= np.sqrt(np.square(window).sum())

@@ -89,8 +89,21 @@ def _biquad(frequency: Array, bandwidth: Array, sample_rate: int) -> tuple[Array
     return -2.0 * radius * np.cos(2.0 * np.pi * frequency / sample_rate), np.square(radius)
 
 
-def tract_filter(formants: Array, bandwidths: Array, lips: Array, *, sample_rate: int) -> Array:
-    """Denominator polynomial of the vocal tract per frame, scaled to a gain of one at 0 Hz."""
+def tract_filter(formants: Array, bandwidths: Array, *, lips: Array, sample_rate: int) -> Array:
+    """Denominator polynomial of the vocal tract per frame, scaled to a gain of one at 0 Hz.
+
+    Parameters
+    ----------
+    formants, bandwidths : ndarray [shape=(n_frames, n_formants)], Hz
+    lips : ndarray [shape=(n_frames,)], Hz
+        Corner of the low-pass that nearly closed lips make; none from 0.45 times the sample rate on.
+    sample_rate : int, Hz
+
+    Returns
+    -------
+    ndarray [shape=(n_frames, n_taps)]
+        Powers of the delay, from 0 up.
+    """
     polynomial = np.ones((len(formants), 1))
     sections = [_biquad(f, b, sample_rate) for f, b in zip(formants.T, bandwidths.T, strict=True)]
     pole = np.exp(-2.0 * np.pi * np.minimum(lips, 0.45 * sample_rate) / sample_rate)

@@ -209,7 +209,7 @@ def confusion_matrix(outcome: Outcome, condition: str) -> pd.DataFrame:
     return frame[frame.sum(axis=1) > 0]
 
 
-def class_f1(draws: Draws, classes: Iterable[str], conditions: Iterable[str]) -> pd.DataFrame:
+def class_f1(draws: Draws, *, classes: Iterable[str], conditions: Iterable[str]) -> pd.DataFrame:
     """F1 of each class under some conditions, with intervals.
 
     Parameters
