@@ -39,7 +39,9 @@ def write(folder, *, n_frames=1024, current_names=True):
     if not current_names:
         hub = {
             r"\.layers\.": ".encoder.layer.",
-            r"attention\.(q|k|v)_proj": lambda m: "attention.attention." + dict(q="query", k="key", v="value")[m[1]],
+            r"attention\.(q|k|v)_proj": lambda m: (
+                "attention.attention." + {"q": "query", "k": "key", "v": "value"}[m[1]]
+            ),
             r"attention\.o_proj": "attention.output.dense",
             r"mlp\.fc1": "intermediate.dense",
             r"mlp\.fc2": "output.dense",

@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn import functional
 from torchvision.models import resnet50
 
-from reprise.models.instrument import FeatureCNN, MFCCCNN, RawAudioCNN, SpectrogramResNet
+from reprise.models.instrument import MFCCCNN, FeatureCNN, RawAudioCNN, SpectrogramResNet
 from reprise.models.shapes import count_parameters, shape_walk
 from reprise.models.weights import load_weights
 
@@ -277,7 +277,7 @@ def test_a_shared_layer_is_counted_once():
 
 
 def test_an_unknown_layer_is_named():
-    with pytest.raises(ValueError, match="no module 'blocks.9'"):
+    with pytest.raises(ValueError, match=r"no module 'blocks\.9'"):
         shape_walk(FeatureCNN(), torch.zeros(1, 40, 87), names=["blocks.9"])
 
 

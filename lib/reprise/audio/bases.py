@@ -22,7 +22,8 @@ def on_device(build: Callable[[], np.ndarray], *, device: torch.device, dtype: t
     Returns
     -------
     Tensor [shape=(…)]
-        As the array. Never an inference tensor: one that was cached inside ``torch.inference_mode`` could not be used in training.
+        As the array. Never an inference tensor, because one that was cached inside ``torch.inference_mode`` could not
+        be used in training.
     """
     with torch.inference_mode(False):
         return torch.as_tensor(build()).to(device=device, dtype=dtype)

@@ -142,7 +142,7 @@ def open_paper(
         For an unknown paper, profile, parameter or value; the message names the valid ones.
     """
     paper = catalogue.get(name)
-    settings = catalogue.load_settings(paper, profile, overrides or {})
+    settings: Any = catalogue.load_settings(paper, profile, overrides or {})
     folder = Path(__file__).parent / paper.slug
     return Session(
         paper=paper,

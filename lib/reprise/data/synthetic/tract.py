@@ -117,8 +117,21 @@ def tract_filter(formants: Array, bandwidths: Array, *, lips: Array, sample_rate
     return polynomial / polynomial.sum(axis=1, keepdims=True)
 
 
-def glottal_filter(f0: Array, open_quotient: Array, tilt: Array, *, sample_rate: int) -> Array:
+def glottal_filter(f0: Array, open_quotient: Array, *, tilt: Array, sample_rate: int) -> Array:
     """Denominator of the glottal pulse per frame: taps at times -2, -1, 0, 1, scaled to a peak of one.
+
+    Parameters
+    ----------
+    f0 : ndarray [shape=(n_frames,)], Hz
+    open_quotient : ndarray [shape=(n_frames,)]
+        Part of each cycle in which the glottis is open.
+    tilt : ndarray [shape=(n_frames,)]
+        Of the spectrum, in the unit of :func:`reprise.data.synthetic.voice.sing`.
+    sample_rate : int, Hz
+
+    Returns
+    -------
+    ndarray [shape=(n_frames, 4)]
 
     Notes
     -----

@@ -228,6 +228,6 @@ def sing(
     at = np.arange(-(-len(phase) // block) + 1, dtype=np.float64) * (block / hop_length)
     open_part, damping, corner = (_at(at, curves[name]) for name in ("open_quotient", "tilt", "lips"))
     tract = tract_filter(_at(at, resonances).T, _at(at, widths).T, lips=corner, sample_rate=sample_rate)
-    glottis = glottal_filter(_at(at, filled), open_part, damping, sample_rate=sample_rate)
+    glottis = glottal_filter(_at(at, filled), open_part, tilt=damping, sample_rate=sample_rate)
     top = float(resonances.max(initial=0.0))
     return filter_voice(pulses, breath, tract=tract, glottis=glottis, top=top, sample_rate=sample_rate)[: len(phase)]

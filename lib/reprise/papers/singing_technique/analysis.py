@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from reprise.models.oblong import OblongCNN
-from reprise.papers.singing_technique.conditions import SingingTrial
+from reprise.papers.singing_technique.conditions import Deformable, SingingTrial
 from reprise.papers.singing_technique.corpus import Corpus
 from reprise.papers.singing_technique.settings import Settings
 from reprise.report.draws import Draws
@@ -20,7 +20,13 @@ from reprise.stats.metrics import confusion
 __all__ = ["Outcome", "class_f1", "confusion_matrix", "make_draws", "pair_tests", "parameter_counts", "singer_scores"]
 
 Grid = Mapping[tuple[str, int], SingingTrial]
-PLACEMENTS = {"without_dc": None, "all": "all", "early": "early", "late": "late", "last": "last"}
+PLACEMENTS: dict[str, Deformable] = {
+    "without_dc": None,
+    "all": "all",
+    "early": "early",
+    "late": "late",
+    "last": "last",
+}
 
 
 @dataclass(frozen=True)
@@ -232,7 +238,7 @@ def class_f1(draws: Draws, *, classes: Iterable[str], conditions: Iterable[str])
     return pd.DataFrame(rows, columns=["technique", "condition", "f1", "low", "high"])
 
 
-def singer_scores(outcome: Outcome, settings: Settings, conditions: Iterable[str], *, seed: int = 0) -> pd.DataFrame:
+def singer_scores(outcome: Outcome, settings: Settings, *, conditions: Iterable[str], seed: int = 0) -> pd.DataFrame:
     """Macro-F1 on each test singer, with intervals.
 
     Parameters

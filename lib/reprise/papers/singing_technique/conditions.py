@@ -9,7 +9,15 @@ from pydantic import BaseModel, ConfigDict
 from reprise.papers.singing_technique.settings import Settings
 from reprise.runs import TrialConfig
 
-__all__ = ["ClipConfig", "NetworkConfig", "SingingTrial", "SpectrogramConfig", "conditions", "system_name"]
+__all__ = [
+    "ClipConfig",
+    "Deformable",
+    "NetworkConfig",
+    "SingingTrial",
+    "SpectrogramConfig",
+    "conditions",
+    "system_name",
+]
 
 Deformable = Literal["all", "early", "late", "last"] | None
 

@@ -1,6 +1,7 @@
 """Plots that only this paper has; each takes plain data and returns axes or a figure."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -20,7 +21,13 @@ __all__ = [
     "plot_techniques",
 ]
 
-PAPER = {"color": "0.35", "linestyle": "none", "marker": "D", "markersize": 5, "markerfacecolor": "white"}
+PAPER: dict[str, Any] = {
+    "color": "0.35",
+    "linestyle": "none",
+    "marker": "D",
+    "markersize": 5,
+    "markerfacecolor": "white",
+}
 
 
 def readable(name: str) -> str:
@@ -136,10 +143,10 @@ def plot_confusions(matrices: Mapping[str, pd.DataFrame]) -> Figure:
     """
     figure, axes = plt.subplots(1, len(matrices), figsize=(5.2 * len(matrices), 4.8), squeeze=False)
     for ax, (title, counts) in zip(axes.flat, matrices.items(), strict=True):
-        percent = 100 * counts.div(counts.sum(axis=1), axis=0)
+        percent = 100 * counts.to_numpy() / counts.to_numpy().sum(axis=1, keepdims=True)
         ax.imshow(percent, vmin=0, vmax=100, cmap="Blues")
         for row, column in np.ndindex(percent.shape):
-            value = percent.iat[row, column]
+            value = percent[row, column]
             if value >= 0.5:
                 ax.text(
                     column,
@@ -150,10 +157,8 @@ def plot_confusions(matrices: Mapping[str, pd.DataFrame]) -> Figure:
                     fontsize=8,
                     color="white" if value > 55 else "black",
                 )
-        ax.set_xticks(
-            range(len(percent.columns)), [readable(name) for name in percent.columns], rotation=60, ha="right"
-        )
-        ax.set_yticks(range(len(percent.index)), [readable(name) for name in percent.index])
+        ax.set_xticks(range(len(counts.columns)), [readable(name) for name in counts.columns], rotation=60, ha="right")
+        ax.set_yticks(range(len(counts.index)), [readable(name) for name in counts.index])
         ax.set_title(title)
         ax.set_xlabel("Predicted (% of the true class)")
         ax.grid(visible=False)

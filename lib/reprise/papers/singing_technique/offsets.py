@@ -15,7 +15,6 @@ from reprise.papers.singing_technique.experiment import load_network
 
 __all__ = ["LayerOffsets", "as_frame", "kernel_points", "learned_offsets", "mean_fields", "trained_network"]
 
-DEFORMABLE_LAYERS = {None: (), "all": (1, 2, 3, 4), "early": (1, 2), "late": (3, 4), "last": (4,)}
 # bins and frames per cell of each layer's input: the product of the pools before it (Table 1)
 CELL = {1: 1, 2: 4, 3: 16, 4: 48}
 # an even kernel padded by half its length is centred half a cell early; the shifts add up, in bins and in frames
@@ -77,20 +76,20 @@ def learned_offsets(model: OblongCNN, inputs: Tensor) -> dict[int, LayerOffsets]
     dict
         Layer number (1 to 4) → :class:`LayerOffsets`.
     """
-    layers = [module for module in model.modules() if isinstance(module, DeformConv2d)]
+    convolutions = {number: block.get_submodule("conv") for number, block in enumerate(model.blocks, start=1)}
+    layers = {number: conv for number, conv in convolutions.items() if isinstance(conv, DeformConv2d)}
     seen: list[Tensor] = []
-    hooks = [layer.register_forward_pre_hook(lambda _, args: seen.append(args[0])) for layer in layers]
+    hooks = [layer.register_forward_pre_hook(lambda _, args: seen.append(args[0])) for layer in layers.values()]
     try:
         with torch.inference_mode():
             model(inputs)
-            found = [layer.offsets(x) for layer, x in zip(layers, seen, strict=True)]
+            found = [layer.offsets(x) for layer, x in zip(layers.values(), seen, strict=True)]
     finally:
         for hook in hooks:
             hook.remove()
-    numbers = DEFORMABLE_LAYERS[model.deformable]
     return {
         number: _layer_offsets(layer, offset, mask)
-        for number, layer, (offset, mask) in zip(numbers, layers, found, strict=True)
+        for (number, layer), (offset, mask) in zip(layers.items(), found, strict=True)
     }
 
 
