@@ -185,7 +185,24 @@ def filter_voice(
     top: float,
     sample_rate: int,
 ) -> NDArray[np.float32]:
-    """Send each frame through its own filter and add the frames up, some dozens of frames at a time."""
+    """Send each frame through its own filter and add the frames up, some dozens of frames at a time.
+
+    Parameters
+    ----------
+    pulses, breath : ndarray [shape=(n_samples,)], float32
+        Glottal pulses and aspiration noise.
+    tract : ndarray [shape=(n_frames, n_taps)]
+        From :func:`tract_filter`.
+    glottis : ndarray [shape=(n_frames, 4)]
+        From :func:`glottal_filter`; shapes the pulses only.
+    top : float, Hz
+        Where the modelled formants end; shorter cavities lift what is above.
+    sample_rate : int, Hz
+
+    Returns
+    -------
+    ndarray [shape=(n_samples,)], float32
+    """
     block = block_length(sample_rate)
     n_frames, n_fft = len(tract), _N_FFT_BLOCKS * block
     frequencies = np.arange(n_fft // 2 + 1, dtype=np.float64) * (sample_rate / n_fft)

@@ -21,7 +21,7 @@ from reprise.seeds import numpy_generator
 
 __all__ = ["PRESETS", "render", "write"]
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 PRESETS: dict[str, dict[str, Any]] = {
     "smoke": {"minutes": 2.5, "take_seconds": (1.05, 3.0), "sample_rate": 44100},
