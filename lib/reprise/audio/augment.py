@@ -12,6 +12,8 @@ __all__ = ["add_noise", "mask_spectrogram", "pitch_shift", "random_pitch_shift",
 
 # steps of a fixed-point phase
 TURN = 2**40
+# part of the band that fades out before half of the sample rate
+EDGE = 0.04
 
 
 def add_noise(y: Tensor, *, generator: torch.Generator, mean: float, std: float, amount: float = 0.005) -> Tensor:
@@ -122,7 +124,7 @@ def pitch_shift(y: Tensor, semitones: Tensor | float, *, n_fft: int = 2048) -> T
     Returns
     -------
     Tensor [shape=(batch, time)]
-        The same but for rounding where ``semitones`` is 0.
+        As it is where ``semitones`` is 0. Elsewhere the highest 4 % of the band that remains fade out.
 
     Raises
     ------
@@ -132,7 +134,7 @@ def pitch_shift(y: Tensor, semitones: Tensor | float, *, n_fft: int = 2048) -> T
     Notes
     -----
     A phase vocoder stretches the clip in time and its spectrum is read at another rate, as in
-    ``librosa.effects.pitch_shift``, which resamples by a filter instead. In double precision the two agree to -90 dB;
+    ``librosa.effects.pitch_shift``, which resamples by a filter instead. In double precision the two agree to -120 dB;
     librosa adds its phases in single precision where the clip is float32, which costs it up to 60 dB.
     """
     shifts = torch.as_tensor(semitones, dtype=torch.float64).cpu()
@@ -148,7 +150,8 @@ def pitch_shift(y: Tensor, semitones: Tensor | float, *, n_fft: int = 2048) -> T
         return y.clone()
     ratios = 2.0 ** (shifts.expand(len(y)) / 12.0)
     with torch.autocast(device_type=y.device.type, enabled=False):
-        return _read_at(_stretch(y, ratios, n_fft=n_fft), ratios, length=y.shape[1])
+        shifted = _read_at(_stretch(y, ratios, n_fft=n_fft), ratios, length=y.shape[1])
+    return torch.where((shifts == 0).to(y.device).reshape(-1, 1), y, shifted)
 
 
 def mask_spectrogram(
@@ -224,12 +227,9 @@ def _stretch(y: Tensor, ratios: Tensor, *, n_fft: int) -> Tensor:
     weight = steps.frac().to(y.device, y.dtype)[:, None, :]
     magnitude = functional.pad(spectrum.abs(), (0, 2))
     magnitudes = torch.lerp(magnitude.gather(2, before), magnitude.gather(2, before + 1), weight)
-    # in turns; the advance of each bin's centre is a multiple of a quarter, and whole turns do not count
+    # in turns: frames keep their distance, so that a phase advances as it did, and whole turns do not count
     angle = functional.pad(spectrum.angle() / (2 * math.pi), (0, 2))
-    advance = (torch.arange(spectrum.shape[1], device=y.device) % 4)[:, None] / 4
-    deviation = angle.diff(dim=-1) - advance
-    increments = advance + deviation - torch.round(deviation)
-    phases = torch.cat([angle[..., :1], increments.gather(2, before[..., :-1])], dim=-1)
+    phases = torch.cat([angle[..., :1], angle.diff(dim=-1).gather(2, before[..., :-1])], dim=-1)
     # as integers the sum is exact, and the same in whatever order a device adds
     phases = (phases.double() * TURN).round().long().cumsum(dim=-1).bitwise_and(TURN - 1)
     stretched = torch.polar(magnitudes, (phases.double() * (2 * math.pi / TURN)).to(y.dtype))
@@ -247,7 +247,10 @@ def _read_at(y: Tensor, ratios: Tensor, *, length: int) -> Tensor:
     spectrum = torch.fft.rfft(y, period)
     bins = torch.arange(spectrum.shape[1], device=y.device)
     speed = ratios.to(y.device)[:, None]
-    spectrum = spectrum * (bins * speed.clamp(min=1.0) < period / 2)
+    # a soft edge below the frequency that becomes half of the sample rate: a hard one rings through the whole clip
+    place = bins * (speed.clamp(min=1.0) / (period / 2))
+    gain = torch.sin((math.pi / 2) * ((1.0 - place) / EDGE).clamp(0.0, 1.0)).square()
+    spectrum = spectrum * gain.to(y.dtype)
     spectrum[:, 1:] *= 2
     n_points = max(length, len(bins))
     squares = torch.arange(n_points, device=y.device, dtype=torch.float64).square()

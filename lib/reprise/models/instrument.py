@@ -210,14 +210,17 @@ class SpectrogramResNet(nn.Module):
         self.resnet.fc = nn.Sequential(nn.Dropout(dropout), nn.Linear(2048, n_classes))
 
     def _load(self, path: Path, sha256: str) -> None:
-        problems = self.resnet.load_state_dict(load_weights(path, sha256=sha256), strict=False)
-        # older files lack the counters of the normalisations, which nothing reads
-        missing = [
-            name for name in problems.missing_keys if not name.endswith(("num_batches_tracked", "fc.weight", "fc.bias"))
-        ]
-        if missing or problems.unexpected_keys:
-            name = [*missing, *problems.unexpected_keys][0]
-            raise ValueError(f"{path} is not torchvision's ResNet-50: {name} is missing or unknown")
+        own, stored = self.resnet.state_dict(), load_weights(path, sha256=sha256)
+        # the last layer is replaced; older files lack the counters of the normalisations, which nothing reads
+        needless = {"fc.weight", "fc.bias", *(name for name in own if name.endswith(".num_batches_tracked"))}
+        for name in sorted((own.keys() | stored.keys()) - needless):
+            shapes = [tuple(state[name].shape) if name in state else None for state in (stored, own)]
+            if shapes[0] != shapes[1]:
+                raise ValueError(
+                    f"{path} is not torchvision's ResNet-50: {name} has shape {shapes[0]}, not {shapes[1]}"
+                )
+        body = {name: value for name, value in stored.items() if name in own and not name.startswith("fc.")}
+        self.resnet.load_state_dict(body, strict=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits of a batch."""

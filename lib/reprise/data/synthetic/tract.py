@@ -156,7 +156,7 @@ def _short_cavities(top: float, frequencies: Array, *, sample_rate: int) -> Arra
 
     Notes
     -----
-    What Fant (1960) calls the higher-pole correction: over 15 dB at 5 kHz at 44.1 kHz. Digital resonances repeat around
+    What Fant (1960) calls the higher-pole correction: 15 dB at 5 kHz at 44.1 kHz. Digital resonances repeat around
     multiples of the sample rate and already do their part there, so only the gaps between the copies are filled.
     """
     poles = np.arange(top + 1050.0, 4.0 * sample_rate, 1050.0)
