@@ -13,7 +13,7 @@ import torch
 from toy import ToyTrial
 
 from reprise.runs import Store, StoredTrial, TrialConfig, run_grid
-from reprise.runs.engine import pending_trials, resolve_device
+from reprise.runs.engine import _client, pending_trials, resolve_device
 from reprise.runs.execute import deterministic
 
 
@@ -259,3 +259,12 @@ def test_nothing_to_do_and_wrong_workers(store):
     assert run_grid([], store=store).empty
     with pytest.raises(ValueError, match="workers"):
         run_grid([], store=store, workers=0)
+
+
+def test_a_local_cluster_leaves_the_allocator_alone(monkeypatch):
+    # Dask would set 65536 here, for its workers and for the process that starts them
+    monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "16000000000")
+    monkeypatch.delenv("MALLOC_MMAP_THRESHOLD_", raising=False)
+    with _client(None, 1, n_trials=1) as (client, _):
+        there = client.submit(os.environ.get, "MALLOC_TRIM_THRESHOLD_").result()
+    assert there == os.environ["MALLOC_TRIM_THRESHOLD_"] == "16000000000"

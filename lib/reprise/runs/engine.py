@@ -191,6 +191,7 @@ def _client(scheduler: str | None, workers: int | None, *, n_trials: int) -> Ite
     """Connect to a scheduler, or start a cluster on this machine; with the number of torch threads per worker."""
     import logging
 
+    import dask
     from distributed import Client, LocalCluster
 
     if scheduler is not None:
@@ -200,7 +201,11 @@ def _client(scheduler: str | None, workers: int | None, *, n_trials: int) -> Ite
     count = min(workers or 1, n_trials)
     threads = max(1, (os.cpu_count() or 1) // count)
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    # by default Dask makes its workers, and through os.environ this process, give memory back at once, which costs a
+    # page fault per page of every large tensor; what this process was started with is to hold there too
+    allocator = {name: value for name, value in os.environ.items() if name.startswith("MALLOC_")}
     with (
+        dask.config.set({"distributed.nanny.pre-spawn-environ": allocator}),
         LocalCluster(
             n_workers=count,
             threads_per_worker=1,
