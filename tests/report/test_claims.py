@@ -205,3 +205,15 @@ def test_one_of_many_intervals_just_below_zero_may_be_chance(content, load):
     assert verdict(content, load, barely_lost, **ORDER)["verdict"] == "contradicted"
     several = {**ORDER, "worse": ["bad", "bad@0", "good@0"]}
     assert verdict(content, load, barely_lost, **several)["verdict"] == "inconclusive"
+
+
+@pytest.mark.parametrize("good", [0.9, 0.1])
+def test_one_seed_decides_nothing(content, load, good):
+    draws = known(good=(good, 0.01), bad=(0.5, 0.01))
+    alone = {
+        key: Estimate(one.per_seed[:1], one.draws, "paired bootstrap over 9 clips and 1 seed, not resampled", (0,))
+        for key, one in draws.estimates.items()
+    }
+    row = verdict(content, load, Draws(alone, {}, draws.n_draws), **ORDER)
+    assert row["verdict"] == "inconclusive"
+    assert "run-to-run noise is unknown" in row["test"]

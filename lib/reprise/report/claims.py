@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -103,15 +103,24 @@ def evaluate(reported: Reported, draws: Draws, *, evidence: str, profile: str) -
     - equivalence: the intervals must lie within ± margin; one outside, after the same correction, contradicts. The
       largest difference is shown.
     - magnitude: the interval must lie within the paper's value ± tolerance; it contradicts when it lies outside.
+    - With one seed the first three kinds stay open, however narrow the interval over clips.
     - exact: the number must be within tolerance of the paper's, or on the right side of its bound; no sampling.
     """
     check_evidence(evidence)
-    rows = [_scorecard_row(reported, claim, _TESTS[claim.kind](reported, draws, claim)) for claim in reported.claims]
+    findings = [_needs_seeds(_TESTS[claim.kind](reported, draws, claim)) for claim in reported.claims]
+    rows = [_scorecard_row(reported, *pair) for pair in zip(reported.claims, findings, strict=True)]
     frame = pd.DataFrame(rows, columns=list(SCORECARD_COLUMNS))
     frame["evidence"] = frame["evidence"].fillna(evidence)
     frame["n"] = frame["n"].astype("Int64")
     frame.attrs["profile"] = profile
     return frame
+
+
+def _needs_seeds(finding: _Finding) -> _Finding:
+    """Leave a claim open that rests on one seed: resampled clips know nothing of what another run would give."""
+    if finding.n != 1 or finding.verdict not in ("reproduced", "contradicted"):
+        return finding
+    return replace(finding, verdict="inconclusive", test=f"{finding.test}; one seed, so run-to-run noise is unknown")
 
 
 def _scorecard_row(reported: Reported, claim: Claim, finding: _Finding) -> dict[str, Any]:
