@@ -43,6 +43,7 @@ def tiny_settings() -> Settings:
         learning_rate_classifier=1e-2,
         epochs_features=1,
         epochs_classifier=1,
+        epochs_1dcnn=1,
         forest_trees=10,
         n_seeds=1,
         n_draws=100,

@@ -26,6 +26,7 @@ __all__ = [
     "Mono",
     "decode",
     "expected_bytes",
+    "length_is_estimated",
     "read_index",
     "write_bank",
 ]
@@ -134,6 +135,19 @@ def _to_mono(block: np.ndarray, mono: Mono) -> np.ndarray:
     return block[:, 1] if mono == "right" else block.mean(axis=1, dtype=np.float32)
 
 
+def length_is_estimated(path: Path) -> bool:
+    """Whether an MP3 file does not tell its length: libsndfile then guesses from its size, tags included."""
+    if path.suffix.lower() != ".mp3":
+        return False
+    with path.open("rb") as stream:
+        head = stream.read(10)
+        # the size of an ID3 tag comes in four bytes of seven bits
+        skipped = 10 + sum(byte << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=False))
+        stream.seek(skipped if head[:3] == b"ID3" else 0)
+        first_frame = stream.read(512)
+    return not any(tag in first_frame for tag in (b"Xing", b"Info", b"VBRI"))
+
+
 def _read(path: Path, mono: Mono) -> tuple[np.ndarray, int, int]:
     """Mono float32 samples, rate and number of channels of a whole file."""
     blocks, n_frames = [], 0
@@ -148,7 +162,7 @@ def _read(path: Path, mono: Mono) -> tuple[np.ndarray, int, int]:
         if n_frames:
             raise BadAudio(f"damaged after {n_frames} samples: {error.error_string}") from error
         raise BadAudio(f"{_what_it_is(path)} ({error.error_string})") from error
-    if declared < _UNKNOWN_FRAMES and n_frames < declared:
+    if n_frames < declared < _UNKNOWN_FRAMES and not length_is_estimated(path):
         raise BadAudio(f"truncated: {n_frames} samples decoded, {declared} in the header")
     samples = np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
     return samples, rate, n_channels

@@ -11,6 +11,7 @@ from typing import Literal
 import pandas as pd
 import soundfile
 
+from reprise.data.decode import length_is_estimated
 from reprise.data.table import ClipTableError, split_clips
 
 __all__ = [
@@ -112,19 +113,6 @@ def keep_first(files: pd.DataFrame, problems: list[dict[str, str]]) -> pd.DataFr
     return order[~twice].drop(columns="rank").reset_index(drop=True)
 
 
-def _is_estimated(path: Path) -> bool:
-    """Whether an MP3 file does not tell its length: libsndfile then guesses from its size, tags included."""
-    if path.suffix.lower() != ".mp3":
-        return False
-    with path.open("rb") as stream:
-        head = stream.read(10)
-        # the size of an ID3 tag comes in four bytes of seven bits
-        skipped = 10 + sum(byte << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=False))
-        stream.seek(skipped if head[:3] == b"ID3" else 0)
-        first_frame = stream.read(512)
-    return not any(tag in first_frame for tag in (b"Xing", b"Info", b"VBRI"))
-
-
 def _decoded_frames(path: Path) -> int:
     with soundfile.SoundFile(path) as file:
         total = 0
@@ -136,7 +124,7 @@ def _decoded_frames(path: Path) -> int:
 def _seconds(path: Path) -> float | str:
     try:
         header = soundfile.info(path)
-        n_frames = _decoded_frames(path) if _is_estimated(path) else header.frames
+        n_frames = _decoded_frames(path) if length_is_estimated(path) else header.frames
     except (soundfile.LibsndfileError, OSError) as error:
         return str(getattr(error, "error_string", error))
     seconds = n_frames / header.samplerate

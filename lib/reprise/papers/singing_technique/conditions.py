@@ -196,7 +196,7 @@ class _Builder:
             condition=f"cnn1d@{alpha:g}",
             stage="raw",
             alpha=alpha,
-            epochs=self.settings.epochs_features + self.settings.epochs_classifier,
+            epochs=self.settings.epochs_1dcnn,
             learning_rate=self.settings.learning_rate_1dcnn,
             weight_decay=self.settings.weight_decay_1dcnn,
         )

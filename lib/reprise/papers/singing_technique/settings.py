@@ -50,6 +50,7 @@ class Settings(BaseModel):
     weight_decay_1dcnn: float = Field(1e-3, ge=0, description="weight decay for the 1-D CNN (published code)")
     epochs_features: int = Field(100, ge=1, description="epochs of the first phase (§4.4)")
     epochs_classifier: int = Field(100, ge=1, description="epochs of re-training, or more epochs of joint training")
+    epochs_1dcnn: int = Field(200, ge=1, description="epochs of the 1-D CNN; the whole training time of the others")
     batch_norm_statistics: Literal["running", "recalculated"] = Field(
         "running", description="running averages of training, or those of the training clips under the final weights"
     )
