@@ -154,12 +154,14 @@ def _seed_difference(trials: Iterable[StoredTrial]) -> float:
     return float(np.mean(pairs)) if pairs else float("nan")
 
 
-def pair_tests(outcome: Outcome, pairs: Iterable[tuple[str, str]], *, seed: int = 0) -> pd.DataFrame:
+def pair_tests(outcome: Outcome, draws: Draws, *, pairs: Iterable[tuple[str, str]], seed: int = 0) -> pd.DataFrame:
     """Tests of whether two systems classify the test clips equally well.
 
     Parameters
     ----------
     outcome : Outcome
+    draws : Draws
+        From :func:`make_draws`, for the intervals.
     pairs : iterable of (str, str)
         Conditions to compare; pairs with a missing condition are left out.
     seed : int
@@ -168,23 +170,25 @@ def pair_tests(outcome: Outcome, pairs: Iterable[tuple[str, str]], *, seed: int 
     Returns
     -------
     DataFrame
-        One row per pair: ``a, b, difference`` (of accuracy, mean over seeds), ``p_permutation`` (sign flips of the
-        clips' mean differences), ``p_holm`` (of those), ``mcnemar_p`` (exact, first seed), ``n_clips``, ``n_seeds``.
+        One row per pair: ``a, b, difference`` (of accuracy, mean over seeds) with its 95 % interval ``low, high``,
+        ``p_permutation`` (sign flips of the clips' mean differences), ``p_holm`` (of those), ``mcnemar_p`` (exact,
+        first seed), ``n_clips``, ``n_seeds``.
     """
     rows = []
     for index, (a, b) in enumerate(pairs):
         if a not in outcome.stored or b not in outcome.stored:
             continue
         correct_a, correct_b = outcome.correct(a), outcome.correct(b)
-        mean_a, mean_b = correct_a.mean(axis=0), correct_b.mean(axis=0)
+        difference, low, high = draws.difference(a, b, "accuracy")
+        rng = numpy_generator("singing_technique", "pairs", seed, index)
         rows.append(
             {
                 "a": a,
                 "b": b,
-                "difference": float(mean_a.mean() - mean_b.mean()),
-                "p_permutation": permutation_test(
-                    mean_a, mean_b, rng=numpy_generator("singing_technique", "pairs", seed, index)
-                ),
+                "difference": difference,
+                "low": low,
+                "high": high,
+                "p_permutation": permutation_test(correct_a.mean(axis=0), correct_b.mean(axis=0), rng=rng),
                 "mcnemar_p": mcnemar(correct_a[0], correct_b[0])["p"],
                 "n_clips": correct_a.shape[1],
                 "n_seeds": len(correct_a),
@@ -192,7 +196,7 @@ def pair_tests(outcome: Outcome, pairs: Iterable[tuple[str, str]], *, seed: int 
         )
     frame = pd.DataFrame(rows)
     if len(frame):
-        frame.insert(4, "p_holm", holm(frame["p_permutation"].to_numpy()))
+        frame.insert(6, "p_holm", holm(frame["p_permutation"].to_numpy()))
     return frame
 
 
@@ -267,28 +271,27 @@ def singer_scores(outcome: Outcome, settings: Settings, *, conditions: Iterable[
     return pd.DataFrame(rows, columns=["singer", "condition", "macro_f1", "low", "high", "n_clips"])
 
 
-def selection(outcome: Outcome) -> pd.DataFrame:
+def selection(outcome: Outcome, draws: Draws) -> pd.DataFrame:
     """Which point of Figure 3 a choice on held-out singers takes, and what it scores on the test singers.
 
     Parameters
     ----------
     outcome : Outcome
+    draws : Draws
+        From :func:`make_draws`, for the intervals.
 
     Returns
     -------
     DataFrame
-        Macro-F1 on both sides per condition, mean over seeds, best on held-out singers first; without held-out
-        singers the column ``held_out`` is empty and the order is that of the test singers.
+        ``condition, held_out, test, low, high``: macro-F1, mean over seeds, with the 95 % interval of the test
+        singers; best on held-out singers first. Without held-out singers that column is empty and the order is that
+        of the test singers.
     """
     rows = []
     for name, trials in outcome.stored.items():
         if "@" in name:
-            scores = {
-                key: [trial.metrics.get(key, np.nan) for trial in trials] for key in ("valid_macro_f1", "macro_f1")
-            }
-            rows.append(
-                (name, np.mean(scores["valid_macro_f1"]), np.mean(scores["macro_f1"]), np.std(scores["macro_f1"]))
-            )
-    frame = pd.DataFrame(rows, columns=["condition", "held_out", "test", "test_sd_over_seeds"])
+            held_out = np.mean([trial.metrics.get("valid_macro_f1", np.nan) for trial in trials])
+            rows.append((name, held_out, draws.value(name, "macro_f1"), *draws.interval(name, "macro_f1")))
+    frame = pd.DataFrame(rows, columns=["condition", "held_out", "test", "low", "high"])
     order = ["held_out", "test"] if frame["held_out"].notna().any() else ["test"]
     return frame.sort_values(order, ascending=False, ignore_index=True)

@@ -1,0 +1,55 @@
+"""Published numbers stay as they were read from the paper: a changed digit anywhere fails here."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+import reprise.papers as papers
+from reprise.files import sha256_json
+from reprise.report.reported import Reported
+
+# printed once when the numbers were read and compared with the paper, digit by digit
+FINGERPRINTS = {"singing_technique": "266667e80d3f3462754716e23183c003fc5943bc5b2a836f1917e46679f74c02"}
+
+
+def numbers(slug: str) -> dict:
+    content = yaml.safe_load((Path(papers.__file__).parent / slug / "reported.yaml").read_text(encoding="utf-8"))
+    claims = {
+        claim["id"]: {key: claim[key] for key in ("value", "tolerance", "at_least", "paper_difference") if key in claim}
+        for claim in content["claims"]
+    }
+    return {"tables": content["tables"], "figures": content["figures"], "claims": claims}
+
+
+@pytest.mark.parametrize("slug", FINGERPRINTS)
+def test_no_published_number_has_changed(slug):
+    assert sha256_json(plain(numbers(slug))) == FINGERPRINTS[slug], (
+        "a published number, label or tolerance differs from what was checked against the paper; if the paper says "
+        "so, put the new fingerprint here"
+    )
+
+
+def plain(value):
+    """Keys as text, because YAML reads some as numbers."""
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, list) else value
+
+
+def test_a_changed_digit_changes_the_fingerprint():
+    content = numbers("singing_technique")
+    content["tables"]["table_2"]["rows"]["late"]["macro_f1"] = 0.583
+    assert sha256_json(plain(content)) != FINGERPRINTS["singing_technique"]
+
+
+def test_late_of_table_2_is_the_crt_wfc_row_of_table_3():
+    # the paper prints these five numbers twice
+    reported = Reported.load(Path(papers.__file__).parent / "singing_technique" / "reported.yaml")
+    tables = reported.tables
+    assert tables["table_2"].rows["late"].values == tables["table_3"].rows["crt_wfc@0.2"].values
+
+
+def test_every_paper_is_pinned():
+    folders = {path.parent.name for path in Path(papers.__file__).parent.glob("*/reported.yaml")}
+    assert folders == set(FINGERPRINTS)
