@@ -8,6 +8,7 @@ from reprise.data import datasets
 from reprise.data.datasets import philharmonia
 from reprise.data.datasets._instruments import INSTRUMENTS
 from reprise.data.table import validate_table
+from reprise.data.wavebank import WaveBank
 
 RATE = 8000
 
@@ -142,3 +143,11 @@ def test_real_excerpts(real_data):
     for row in table[::16].itertuples():
         samples, rate = soundfile.read(row.path)
         assert row.duration == len(samples) / rate
+
+
+def test_mp3_files_whose_length_is_a_guess_are_not_called_truncated(real_data, tmp_path):
+    table = datasets.load("philharmonia", real_data / "restricted" / "Philharmonia").iloc[::40].reset_index(drop=True)
+    assert table["path"].str.endswith(".mp3").all()
+    bank = WaveBank.build(table, sample_rate=44100, cache=tmp_path)
+    assert bank.problems.empty
+    assert len(bank.table) == len(table)

@@ -518,13 +518,3 @@ def test_bad_audio_reason_does_not_repeat_the_path(tmp_path):
     with pytest.raises(BadAudio) as caught:
         decode(tmp_path / "empty.wav", sample_rate=RATE)
     assert str(tmp_path) not in str(caught.value)
-
-
-def test_mp3_files_whose_length_is_a_guess_are_not_called_truncated(real_data, tmp_path):
-    from reprise.data import datasets
-
-    table = datasets.load("philharmonia", real_data / "restricted" / "Philharmonia").iloc[::40].reset_index(drop=True)
-    assert table["path"].str.endswith(".mp3").all()
-    bank = WaveBank.build(table, sample_rate=44100, cache=tmp_path)
-    assert bank.problems.empty
-    assert len(bank.table) == len(table)

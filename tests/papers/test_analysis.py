@@ -6,8 +6,8 @@ from scipy import stats
 from sklearn.metrics import confusion_matrix, f1_score
 
 from reprise.papers.singing_technique import analysis
-from reprise.papers.singing_technique.conditions import conditions
-from reprise.papers.singing_technique.corpus import clip_config, minutes_per_technique, open_corpus
+from reprise.papers.singing_technique.conditions import clip_config, conditions
+from reprise.papers.singing_technique.corpus import minutes_per_technique, open_corpus
 from reprise.papers.singing_technique.settings import Settings
 from reprise.runs import run_grid
 

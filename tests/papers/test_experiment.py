@@ -6,8 +6,8 @@ import torch
 from sklearn.utils.class_weight import compute_class_weight
 
 from reprise.papers.singing_technique import analysis
-from reprise.papers.singing_technique.conditions import conditions
-from reprise.papers.singing_technique.corpus import clip_config, open_corpus
+from reprise.papers.singing_technique.conditions import clip_config, conditions
+from reprise.papers.singing_technique.corpus import open_corpus
 from reprise.papers.singing_technique.experiment import class_weights, load_network
 from reprise.runs import Store, run_grid
 

@@ -15,6 +15,7 @@ __all__ = [
     "NetworkConfig",
     "SingingTrial",
     "SpectrogramConfig",
+    "clip_config",
     "conditions",
     "system_name",
 ]
@@ -41,6 +42,19 @@ class ClipConfig(_Frozen):
     def n_samples(self) -> int:
         """Samples per clip."""
         return round(self.seconds * self.sample_rate)
+
+
+def clip_config(settings: Settings) -> ClipConfig:
+    """Part of the settings that decides how takes become clips."""
+    return ClipConfig(
+        sample_rate=settings.sample_rate,
+        seconds=settings.clip_seconds,
+        short_takes=settings.short_takes,
+        remainder=settings.remainder,
+        peak_normalise=settings.peak_normalise,
+        split=settings.split,
+        split_seed=settings.split_seed,
+    )
 
 
 class SpectrogramConfig(_Frozen):
@@ -109,15 +123,7 @@ class _Builder:
             "dataset": dataset,
             "data_root": data_root,
             "device": device,
-            "clips": ClipConfig(
-                sample_rate=settings.sample_rate,
-                seconds=settings.clip_seconds,
-                short_takes=settings.short_takes,
-                remainder=settings.remainder,
-                peak_normalise=settings.peak_normalise,
-                split=settings.split,
-                split_seed=settings.split_seed,
-            ),
+            "clips": clip_config(settings),
             "batch_size": settings.batch_size,
             "batch_norm_statistics": settings.batch_norm_statistics,
         }

@@ -14,10 +14,9 @@ from reprise.data.datasets.vocalset import TECHNIQUES, takes
 from reprise.data.table import fingerprint
 from reprise.data.wavebank import WaveBank
 from reprise.papers.singing_technique.conditions import ClipConfig
-from reprise.papers.singing_technique.settings import Settings
 from reprise.report.schema import Figure
 
-__all__ = ["Corpus", "clip_config", "minutes_per_technique", "open_corpus"]
+__all__ = ["Corpus", "minutes_per_technique", "open_corpus"]
 
 DATASET = "vocalset"
 
@@ -116,19 +115,6 @@ class Corpus:
         if self.clips.peak_normalise:
             waves = waves / waves.abs().amax(dim=1, keepdim=True).clamp_min(1e-8)
         return waves
-
-
-def clip_config(settings: Settings) -> ClipConfig:
-    """Part of the settings that decides how takes become clips."""
-    return ClipConfig(
-        sample_rate=settings.sample_rate,
-        seconds=settings.clip_seconds,
-        short_takes=settings.short_takes,
-        remainder=settings.remainder,
-        peak_normalise=settings.peak_normalise,
-        split=settings.split,
-        split_seed=settings.split_seed,
-    )
 
 
 @lru_cache(maxsize=4)
