@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
 
 
 @pytest.fixture(autouse=True)
@@ -13,6 +14,12 @@ def private_folders(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("REPRISE_CACHE", str(base / "cache"))
     monkeypatch.setenv("REPRISE_RUNS", str(base / "runs"))
     monkeypatch.setenv("REPRISE_OUT", str(base / "figures"))
+
+
+@pytest.fixture(autouse=True)
+def same_initial_weights():
+    """Start every test from the same global generator: networks draw their first weights from it."""
+    torch.manual_seed(0)
 
 
 @pytest.fixture
