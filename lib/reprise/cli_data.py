@@ -58,7 +58,8 @@ def list_() -> None:
         with _failures_told():
             entry = manifest.load_manifest(name)
         ways = "fetch, synth" if name in made else "fetch"
-        size = f"{entry.download_bytes / 1e9:.2g} GB"
+        total = entry.download_bytes
+        size = f"{total / 1e9:.2g} GB" if total else f"unpacked {entry.extracted_bytes / 1e9:.2g} GB"
         typer.echo(f"{name:<16} {entry.title}; {size}; {entry.licence}; {ways}; folder {entry.folder}/")
     for name in made:
         if name not in manifest.available():

@@ -254,6 +254,49 @@ class TestDownload:
         assert len(server.requests) == 3
 
 
+class TestUnknownSize:
+    """A manifest without ``bytes``: the hash alone decides."""
+
+    @pytest.fixture
+    def get(self, server, patience, tmp_path):
+        def run(*script, body=BODY):
+            server.script = list(script)
+            file = remote(server.url(), body=body).model_copy(update={"bytes": None})
+            return download(file, tmp_path / "x.zip", patience=patience)
+
+        return run
+
+    def test_the_right_content_is_accepted_and_other_is_not(self, get, tmp_path):
+        assert get(whole(BODY)).read_bytes() == BODY
+        with pytest.raises(DownloadError, match="the content is not the expected one") as error:
+            get(whole(OTHER))
+        assert hashlib.sha256(BODY).hexdigest() + "," in str(error.value)
+        assert names(tmp_path) == ["x.zip", "x.zip.rejected"]
+
+    def test_a_broken_transfer_is_resumed(self, get, server, tmp_path):
+        get(cut(BODY, 100_000), ranged(BODY))
+        assert ranges(server) == [None, "bytes=100000-"]
+        assert (tmp_path / "x.zip").read_bytes() == BODY
+
+    def test_what_is_whole_already_is_not_asked_for(self, get, server, tmp_path):
+        (tmp_path / "x.zip.partial").write_bytes(BODY)
+        get(whole(OTHER))
+        assert server.requests == []
+        assert (tmp_path / "x.zip").read_bytes() == BODY
+
+    def test_nobody_knows_the_length(self, get, server):
+        with pytest.raises(DownloadError, match="does not say how long"):
+            get(endless(BODY[:50_000]))
+
+    def test_the_space_for_it_is_that_of_its_content(self, tiny, tmp_path, monkeypatch):
+        unknown = tiny.model_copy(update={"files": (tiny.files[0].model_copy(update={"bytes": None}),)})
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=2 * tiny.extracted_bytes - 1))
+        with pytest.raises(FetchError, match="make room"):
+            fetch(unknown, tmp_path)
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=2 * tiny.extracted_bytes))
+        assert fetch(unknown, tmp_path).is_dir()
+
+
 @pytest.mark.parametrize(
     ("start", "kind"),
     [(b"PK\x03\x04", "ZIP"), (b"\x1f\x8b\x08", "gzip"), (b"\xef\xbb\xbf <HTML>", "HTML"), (b"%PDF-1.4", "PDF")],

@@ -33,7 +33,7 @@ def write(folder, content, name="tiny"):
 def test_every_manifest_of_the_project_is_valid(name):
     entry = load_manifest(name)
     assert entry.name == name
-    assert entry.download_bytes > 0
+    assert entry.download_bytes is None or entry.download_bytes > 0
     # the folder that fetch makes is one that the loader looks for
     assert entry.folder in datasets._module(name).FOLDER_NAMES
 
@@ -46,6 +46,25 @@ def test_vocalset_is_what_its_record_says():
     assert file.md5 == "0c09396242f946e7111ad7d8fc649b81"
     assert file.url.startswith("https://zenodo.org/records/1203819/")
     assert entry.licence == "CC BY 4.0"
+
+
+def test_irmas_is_what_public_loaders_check_and_no_size_is_made_up():
+    entry = load_manifest("irmas")
+    assert [file.name for file in entry.files] == [
+        "IRMAS-TrainingData.zip",
+        *(f"IRMAS-TestingData-Part{part}.zip" for part in (1, 2, 3)),
+    ]
+    assert entry.files[0].digest == "md5:4fd9f5ed5a18d8e2687e6360b5f60afe"
+    assert all(file.bytes is None and file.extract for file in entry.files)
+    assert all(file.url.startswith("https://zenodo.org/records/1290750/") for file in entry.files)
+    assert entry.download_bytes is None
+
+
+@pytest.mark.parametrize(("sizes", "total"), [((7, 5), 12), ((7, None), None), ((None,), None)])
+def test_the_sum_of_sizes_is_known_if_each_is(folder, sizes, total):
+    files = [GOOD["files"][0] | {"name": f"{k}.zip", "bytes": size} for k, size in enumerate(sizes)]
+    write(folder, GOOD | {"files": files})
+    assert load_manifest("tiny").download_bytes == total
 
 
 def test_a_manifest_is_read(folder):

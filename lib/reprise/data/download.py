@@ -121,9 +121,10 @@ def reject(file: RemoteFile, found: Path, *, path: Path) -> str:
     if digest == file.digest:
         return ""
     size, kind = found.stat().st_size, kind_of(found)
+    expected = file.digest if file.bytes is None else f"{file.digest} ({file.bytes} bytes)"
     rejected = path.with_name(f"{path.name}.rejected")
     found.replace(rejected)
     return (
-        f"the content is not the expected one: expected {file.digest} ({file.bytes} bytes), "
+        f"the content is not the expected one: expected {expected}, "
         f"found {digest} ({size} bytes, {kind}); kept as {rejected}"
     )

@@ -202,11 +202,17 @@ def _alone(folder: Path) -> Iterator[None]:
 
 def _check_space(manifest: Manifest, root: Path) -> None:
     missing = 0
+    # archives are hardly larger than what is in them: so much for those of unknown size together
+    unknown = manifest.extracted_bytes if manifest.download_bytes is None else 0
     for file in manifest.files:
         path = _place(manifest, file, root)
         partial = path.with_name(f"{path.name}.partial")
         present = next((p.stat().st_size for p in (path, partial) if p.is_file()), 0)
-        missing += max(0, file.bytes - present)
+        if file.bytes is None:
+            unknown -= present
+        else:
+            missing += max(0, file.bytes - present)
+    missing += max(0, unknown)
     needed, free = missing + manifest.extracted_bytes, shutil.disk_usage(root).free
     if needed > free:
         raise FetchError(

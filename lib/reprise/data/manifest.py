@@ -35,7 +35,9 @@ class RemoteFile(_Strict):
     url : str
     mirrors : tuple of str
         Tried in this order after ``url``.
-    bytes : int
+    bytes : int or None
+        None where the size is not known, which is better than a guess: the hash alone then decides, and the server's
+        word is taken for the progress and for how much is read at most.
     sha256, md5 : str or None
         Hexadecimal digits; at least one of them. SHA-256 decides where both are given.
     extract : bool
@@ -45,7 +47,7 @@ class RemoteFile(_Strict):
     name: PlainName
     url: Url
     mirrors: tuple[Url, ...] = Field(default=(), strict=False)
-    bytes: int = Field(gt=0)
+    bytes: int | None = Field(default=None, gt=0)
     sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
     md5: str | None = Field(default=None, pattern=r"^[0-9a-f]{32}$")
     extract: bool
@@ -116,9 +118,10 @@ class Manifest(_Strict):
         return files
 
     @property
-    def download_bytes(self) -> int:
-        """Size of all files together."""
-        return sum(file.bytes for file in self.files)
+    def download_bytes(self) -> int | None:
+        """Size of all files together, or None if one of them is not known."""
+        sizes = [file.bytes for file in self.files]
+        return None if None in sizes else sum(size for size in sizes if size is not None)
 
 
 def available() -> list[str]:

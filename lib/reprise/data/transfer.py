@@ -100,7 +100,7 @@ class Transfer:
         """
         self.resumed = False
         failures, best = 0, self._size()
-        if best >= self.file.bytes:
+        if self._is_whole(best):
             # an earlier run was stopped between the last byte and the check
             self.resumed = True
             return
@@ -115,6 +115,11 @@ class Transfer:
                 if failures >= self.patience.attempts:
                     raise GiveUp(f"{error} ({failures} times in a row; run the same command to go on)") from error
                 self._pause(error, failures)
+
+    def _is_whole(self, size: int) -> bool:
+        if self.file.bytes is not None:
+            return size >= self.file.bytes
+        return size > 0 and self.file.digest_of(self.partial) == self.file.digest
 
     def _size(self) -> int:
         return self.partial.stat().st_size if self.partial.is_file() else 0
@@ -190,13 +195,16 @@ class Transfer:
             self.partial.unlink(missing_ok=True)
             write_json(self._note, {"url": self.url, "validators": _strong_validators(response.headers)})
         announced = response.length
+        rest = announced if self.file.bytes is None else self.file.bytes - start
+        if rest is None:
+            raise GiveUp("the server does not say how long the file is, and the manifest does not know")
         with self.partial.open("ab") as out:
-            blocks = self._blocks(response, room=self.file.bytes + 1 - start)
-            total = math.ceil((self.file.bytes - start) / MEBIBYTE)
+            blocks = self._blocks(response, room=rest + 1)
+            total = math.ceil(rest / MEBIBYTE)
             for _ in self.on_progress(_write(blocks, out), total=total, description=f"{self.file.name} (MiB)"):
                 pass
         received = self._size() - start
-        if announced is not None and received < min(announced, self.file.bytes + 1 - start):
+        if announced is not None and received < min(announced, rest + 1):
             raise _Interrupted(f"the transfer broke off after {start + received} of {start + announced} bytes")
 
     def _blocks(self, response: Any, *, room: int) -> Iterator[bytes]:

@@ -7,7 +7,7 @@ from typing import Any
 
 __all__ = ["available", "presets", "write"]
 
-_DATASETS = ("vocalset",)
+_DATASETS = ("audioset", "irmas", "vocalset")
 
 
 def available() -> list[str]:
