@@ -1,10 +1,18 @@
 """Fixtures shared by all tests: a private cache, the real excerpts, two threads."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
+
+# the same examples every time: a failure that nobody can repeat helps nobody
+settings.register_profile("reprise", deadline=None, derandomize=True)
+settings.load_profile("reprise")
+# a shell that starts the tests in the background has Ctrl-C ignored, and what the tests start would inherit that
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

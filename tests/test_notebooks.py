@@ -197,8 +197,6 @@ def test_a_stopped_run_leaves_nothing_half_done(toy, number):
         from reprise.notebooks import run_notebook
         from reprise.papers.catalogue import Paper
         signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-        # a shell that starts the tests in the background has it ignored
-        signal.signal(signal.SIGINT, signal.default_int_handler)
         paper = Paper(slug="toy", number="99", notebook="99_toy.ipynb", title="Toy", module="toy_paper")
         try:
             run_notebook(paper, out={str(toy.out)!r}, on_cell=lambda i, n: print(i, flush=True))

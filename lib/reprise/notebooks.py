@@ -204,8 +204,9 @@ def _code_cells(staging: Path) -> list[Any]:
 
 
 def _last_started(cells: list[Any]) -> int:
-    """Number of the last cell that started: a cell gets its count then, not when it ends."""
-    return max((number for number, cell in enumerate(cells, start=1) if cell.execution_count is not None), default=1)
+    """Number of the last cell that started, by papermill's clock: the kernel may die before it gives it a count."""
+    started = (n for n, cell in enumerate(cells, start=1) if cell.metadata.get("papermill", {}).get("start_time"))
+    return max(started, default=1)
 
 
 def _problem(staging: Path, failure: BaseException | None) -> str | None:

@@ -196,7 +196,7 @@ def one_way(frame: pd.DataFrame, *, value: str | Sequence[str], group: str) -> p
     return table.astype({"df_between": int, "df_within": int})
 
 
-def games_howell(frame: pd.DataFrame, *, value: str, group: str) -> pd.DataFrame:
+def games_howell(frame: pd.DataFrame, *, value: str, group: str, level: float | None = 0.95) -> pd.DataFrame:
     """Which pairs of groups differ in the mean, without assuming equal variances.
 
     Parameters
@@ -204,12 +204,13 @@ def games_howell(frame: pd.DataFrame, *, value: str, group: str) -> pd.DataFrame
     frame : DataFrame
     value, group : str
         As in `one_way`, one column.
+    level : float in (0, 1), or None
+        Of the simultaneous intervals; None leaves them out, and with them most of the time.
 
     Returns
     -------
     DataFrame [one row per pair]
-        ``group_a, group_b, difference`` (mean of a minus mean of b), ``low, high`` (95 % simultaneous interval),
-        ``p``.
+        ``group_a, group_b, difference`` (mean of a minus mean of b), ``low, high`` (unless ``level`` is None), ``p``.
 
     Raises
     ------
@@ -227,19 +228,17 @@ def games_howell(frame: pd.DataFrame, *, value: str, group: str) -> pd.DataFrame
         if np.ptp(sample) == 0:
             raise ValueError(f"group {label!r} does not vary in column {value!r}: Games-Howell is undefined")
     result = stats.tukey_hsd(*samples, equal_var=False)
-    interval = result.confidence_interval(0.95)
     pairs = list(itertools.combinations(range(len(labels)), 2))
     first, second = (np.array(side) for side in zip(*pairs, strict=True))
-    return pd.DataFrame(
-        {
-            "group_a": [labels[a] for a in first],
-            "group_b": [labels[b] for b in second],
-            "difference": result.statistic[first, second],
-            "low": interval.low[first, second],
-            "high": interval.high[first, second],
-            "p": result.pvalue[first, second],
-        }
-    )
+    found = {
+        "group_a": [labels[a] for a in first],
+        "group_b": [labels[b] for b in second],
+        "difference": result.statistic[first, second],
+    }
+    if level is not None:
+        interval = result.confidence_interval(level)
+        found |= {"low": interval.low[first, second], "high": interval.high[first, second]}
+    return pd.DataFrame(found | {"p": result.pvalue[first, second]})
 
 
 def normality(frame: pd.DataFrame, *, value: str | Sequence[str], group: str) -> pd.DataFrame:
