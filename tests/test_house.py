@@ -44,6 +44,7 @@ POSITIONAL = {
     "report.publication.Publication.table": "as Publication.figure",
     "report.reported.Reported.published_difference": "as Draws.difference",
     "stats.metrics.weighted_metrics": "weights before predictions and targets, which come in this order everywhere",
+    "stats.multilabel.weighted_multilabel": "as weighted_metrics",
 }
 
 
@@ -307,7 +308,8 @@ def test_a_notebook_is_clean_and_thin(path):
     notebook = nbformat.read(path, 4)
     nbformat.validate(notebook)
     cells = code_cells(path)
-    assert len(cells) <= 40
+    # one thing to look at per cell, and the instrument paper has 47 tables and figures
+    assert len(cells) <= 65
     assert notebook.cells[0].cell_type == "markdown"
     assert notebook.cells[0].source.startswith("# ")
     for number, cell in enumerate(cells, start=1):

@@ -222,3 +222,10 @@ def test_gpu_equals_cpu():
     on_cpu = describe(y, sample_rate=22_050)
     for name, values in describe(y.cuda(), sample_rate=22_050).items():
         torch.testing.assert_close(values.cpu(), on_cpu[name], rtol=1e-3, atol=1e-3 * float(on_cpu[name].abs().max()))
+
+
+def test_tonnetz_can_be_left_out():
+    y = torch.randn(2, 22050, generator=torch.Generator().manual_seed(0))
+    everything, without = (describe(y, sample_rate=22050, tonnetz=choice) for choice in (True, False))
+    assert set(everything) - set(without) == {"tonnetz"}
+    assert all(torch.equal(without[name], everything[name]) for name in without)

@@ -190,3 +190,11 @@ def test_both_groups_learn(tiny):
     before = model(x).square().sum().item()
     optimizer.step()
     assert model(x).square().sum().item() < before
+
+
+def test_sizes_can_be_chosen():
+    small = InstrumentAST(n_frames=40, layers=1, width=24, heads=2)
+    config = small.transformer.config
+    assert (config.num_hidden_layers, config.hidden_size, config.num_attention_heads) == (1, 24, 2)
+    assert config.intermediate_size == 96
+    assert small(torch.zeros(1, 128, 40)).shape == (1, 11)

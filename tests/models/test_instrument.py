@@ -287,3 +287,16 @@ def test_heavy_libraries_are_loaded_on_first_use():
     script += "print(sorted({'transformers', 'torchvision', 'torchaudio'} & set(sys.modules)))"
     out = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
     assert out.strip() == "[]"
+
+
+def test_a_smaller_resnet_has_the_same_layers_in_smaller():
+    small = SpectrogramResNet(blocks=(1, 2, 1, 1), width=8)
+    state = small.resnet.state_dict()
+    assert state["conv1.weight"].shape == (8, 3, 7, 7)
+    assert {name.split(".")[1] for name in state if name.startswith("layer2.")} == {"0", "1"}
+    assert state["layer4.0.conv3.weight"].shape == (256, 64, 1, 1)
+    assert small(torch.zeros(2, 1, 32, 32)).shape == (2, 11)
+    full = resnet50(weights=None)
+    assert {name for name in SpectrogramResNet().resnet.state_dict() if not name.startswith("fc")} == {
+        name for name in full.state_dict() if not name.startswith("fc")
+    }

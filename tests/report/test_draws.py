@@ -8,6 +8,7 @@ from scipy import stats
 from reprise.report import resampling
 from reprise.report.draws import Draws
 from reprise.stats.metrics import classification_metrics
+from reprise.stats.multilabel import label_f1, multilabel_metrics
 
 
 def case(n=150, n_seeds=3, seed=0):
@@ -106,6 +107,44 @@ def test_another_statistic_can_be_resampled():
     draws = make({"a": [targets + 1, targets + 3]}, targets, statistic=mean_error)
     assert draws.value("a", "mae") == 2
     assert draws.interval("a", "mae") == pytest.approx((2 - np.sqrt(2), 2 + np.sqrt(2)))
+
+
+def labels(n=120, n_seeds=2, seed=0):
+    rng = np.random.default_rng(seed)
+    targets = (rng.random((n, 4)) < 0.3).astype(int)
+    return [rng.random((n, 4)) * 0.7 + 0.3 * targets for _ in range(n_seeds)], targets
+
+
+def test_clips_of_several_labels_are_resampled_by_the_same_machinery():
+    scores, targets = labels()
+    statistic = resampling.multilabel(["hamming", "exact_match", "macro_auc"], ["p", "q", "r", "s"])
+    draws = make({"a": scores, "b": scores}, targets, statistic=statistic)
+    assert draws.metrics == ["hamming", "exact_match", "macro_auc", "f1/p", "f1/q", "f1/r", "f1/s"]
+    each = [multilabel_metrics(one, targets) for one in scores]
+    for metric in ("hamming", "exact_match", "macro_auc"):
+        np.testing.assert_allclose(draws.per_seed("a", metric), [found[metric] for found in each])
+    assert draws.difference("a", "b", "hamming") == (0, 0, 0)
+    assert draws.value("a", "f1/q") == pytest.approx(np.mean([label_f1(one, targets)[1] for one in scores]))
+    with pytest.raises(ValueError, match="'accuracy'"):
+        resampling.multilabel(["accuracy"])
+
+
+def test_exact_matches_vary_like_a_share_of_clips():
+    scores, targets = labels(n=400, n_seeds=1)
+    draws = make({"a": scores}, targets, statistic=resampling.multilabel(["exact_match"]), n_draws=4000)
+    p = draws.value("a", "exact_match")
+    assert draws.draws("a", "exact_match").std() == pytest.approx(np.sqrt(p * (1 - p) / 400), rel=0.06)
+
+
+def test_a_bootstrap_over_songs_of_one_clip_is_one_over_clips():
+    scores, targets = labels()
+    statistic = resampling.multilabel(["hamming", "macro_f1"])
+    plain = make({"a": scores}, targets, statistic=statistic)
+    songs = make({"a": scores}, targets, statistic=statistic, groups=np.arange(120))
+    for metric in ("hamming", "macro_f1"):
+        np.testing.assert_array_equal(plain.draws("a", metric), songs.draws("a", metric))
+    together = make({"a": scores}, targets, statistic=statistic, groups=np.repeat(np.arange(12), 10))
+    assert not np.array_equal(plain.draws("a", "hamming"), together.draws("a", "hamming"))
 
 
 def test_scores_per_clip():

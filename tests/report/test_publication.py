@@ -112,6 +112,12 @@ def test_an_output_can_be_left_out_for_a_reason(publish):
         publish(skip={"figure_9": "typo"})
 
 
+def test_a_notebook_can_ask_what_is_left_out(publish):
+    publication = publish(without=["figure_1"], skip={"figure_1": "needs ears"})
+    assert not publication.wants("figure_1")
+    assert publication.wants("table_2")
+
+
 def test_a_table_full_of_nan_is_no_table(publish, draws):
     publication = publish()
     publication.table("table_3", Draws())

@@ -20,6 +20,16 @@ def test_numbers_labels_and_differences_are_found(reported):
     assert reported.tables["table_2"].rows["bad"].note == "not printed"
 
 
+def test_a_column_has_the_printed_cells_alone(content, load):
+    row = next(iter(content["tables"]["table_2"]["rows"].values()))
+    name = next(iter(content["tables"]["table_2"]["columns"]))
+    full = load(content).tables["table_2"].column(name)
+    row[name] = None
+    cells = load(content).tables["table_2"].column(name)
+    assert full.items() > cells.items()
+    assert len(full) == len(cells) + 1
+
+
 def test_it_is_frozen(reported):
     with pytest.raises(Exception, match="frozen"):
         reported.paper.title = "other"
@@ -42,6 +52,9 @@ def change(content, path, value):
         (("tables", "table_2", "rows", "good"), {"label": "x", "macro_f1": 0.1}, ["accuracy: null"]),
         (("tables", "table_2", "columns", "accuracy"), "F1", ["two columns of one label"]),
         (("tables", "table_2", "colums"), {}, ["colums"]),
+        (("tables", "table_2", "texts"), {"kind": "Kind"}, ["table_2", "'good'", "'kind'"]),
+        (("tables", "table_2", "texts"), {"kind": "F1"}, ["two columns of one label"]),
+        (("tables", "table_2", "rows", "good", "texts"), {"kind": "x"}, ["table_2", "'good'", "'kind'"]),
         (("tables", "table_3", "columns", "mae", "high"), 20, ["table_3", "'bad'", "30"]),
         (("tables", "../x"), {"title": "t", "columns": {}, "rows": {}}, ["../x"]),
         (("figures", "figure_3", "series", "good", "values"), [0.1], ["figure_3", "1 values for 3"]),

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from reprise.report.draws import Draws, Estimate
+from reprise.report.publication import Publication
 from reprise.report.tables import long_table, markdown, show_table, side_by_side
 
 
@@ -80,6 +81,47 @@ def test_two_tables_on_one_page_do_not_share_their_rules(reported, draws):
     pages = [show_table(reported.tables[name], draws, evidence="full").to_html() for name in ("table_2", "table_3")]
     identifiers = [page.split('<table id="')[1].split('"')[0] for page in pages]
     assert identifiers[0] != identifiers[1]
+
+
+WORDS = {
+    "title": "Layers",
+    "columns": {"width": {"label": "Width", "unit": "channel", "digits": 0}},
+    "texts": {"kind": "Kind <b>"},
+    "rows": {"first": {"label": "First", "width": 32, "texts": {"kind": "conv & pool"}}},
+}
+
+
+def test_columns_of_words_are_shown_as_printed(content, load):
+    content["tables"]["table_4"] = WORDS
+    table, draws = load(content).tables["table_4"], Draws(exact={"width/first": 32.0})
+    frame = side_by_side(table, draws, evidence="synthetic")
+    assert frame.loc["First", ("Kind <b>", "")] == "conv & pool"
+    assert frame.loc["First", ("Width", "ours")] == "32"
+    assert list(long_table(table, draws)["metric"]) == ["width"]
+    page = show_table(table, draws, evidence="synthetic").to_html()
+    assert "conv &amp; pool" in page
+    assert "Kind &lt;b&gt;" in page
+
+
+def test_a_table_of_words_alone_has_no_numbers_to_miss(content, load, tmp_path):
+    content["tables"]["table_4"] = {key: value for key, value in WORDS.items() if key != "columns"} | {
+        "rows": {"first": {"label": "First", "texts": {"kind": "conv"}}}
+    }
+    reported = load(content)
+    publication = Publication(tmp_path / "out", reported, profile="smoke", evidence="synthetic")
+    page = publication.table("table_4", Draws()).to_html()
+    assert "The paper's words" in page.replace("&#x27;", "'")
+    assert publication.empty == {}
+
+
+def test_what_is_counted_in_the_data_says_which_data(content, load):
+    draws = Draws(exact={"mae/good": 10.0})
+    exact = show_table(load(content).tables["table_3"], draws, evidence="synthetic").to_html()
+    assert "not evidence about the paper" not in exact
+    content["tables"]["table_3"]["from_data"] = True
+    counted = show_table(load(content).tables["table_3"], draws, evidence="synthetic").to_html()
+    assert "nothing is sampled" in counted
+    assert "not evidence about the paper" in counted
 
 
 def test_unknown_evidence_is_refused(reported, draws):

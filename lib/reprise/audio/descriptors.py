@@ -155,26 +155,30 @@ def _spectrum(y: Tensor, *, n_fft: int, hop_length: int) -> Tensor:
     return frame_magnitudes(frames, [window], time_last=False)[:, 0]
 
 
-def _describe_block(y: Tensor, *, sample_rate: float, n_fft: int, hop_length: int, n_mfcc: int) -> dict[str, Tensor]:
+def _describe_block(
+    y: Tensor, *, sample_rate: float, n_fft: int, hop_length: int, n_mfcc: int, tonnetz: bool
+) -> dict[str, Tensor]:
     exact = _spectrum(y, n_fft=n_fft, hop_length=hop_length)
     magnitude = exact.float()
     power = magnitude.square()
     place: dict[str, Any] = {"device": y.device, "dtype": y.dtype}
     mel = mel_filters(sample_rate=sample_rate, n_fft=n_fft, n_mels=N_MELS, **place) @ power.transpose(1, 2)
     shared: dict[str, Any] = {"sample_rate": sample_rate, "n_fft": n_fft}
-    is_default = (n_fft, hop_length) == (2048, 512)
-    default = magnitude if is_default else _spectrum(y, n_fft=2048, hop_length=512).float()
-    return {
+    described = {
         **_time_domain(y, n_fft=n_fft, hop_length=hop_length),
         **_shape(exact, **shared),
         "spectral_contrast": _contrast(magnitude, **shared),
         "spectral_rolloff": _rolloff(magnitude, **shared)[:, None],
         "spectral_flatness": _flatness(power),
         "chroma_stft": _chroma(power, **shared),
-        "tonnetz": _tonnetz(y, default, sample_rate=sample_rate, hop_length=hop_length),
         "mfcc": dct_matrix(n_mfcc, N_MELS, **place) @ power_to_db(mel),
         "melspectrogram": mel,
     }
+    if tonnetz:
+        is_default = (n_fft, hop_length) == (2048, 512)
+        default = magnitude if is_default else _spectrum(y, n_fft=2048, hop_length=512).float()
+        described["tonnetz"] = _tonnetz(y, default, sample_rate=sample_rate, hop_length=hop_length)
+    return described
 
 
 def _check(y: Tensor, *, n_fft: int, n_mfcc: int) -> None:
@@ -194,7 +198,13 @@ def _check(y: Tensor, *, n_fft: int, n_mfcc: int) -> None:
 
 
 def describe(
-    y: Tensor, *, sample_rate: float, n_fft: int = 2048, hop_length: int = 512, n_mfcc: int = 13
+    y: Tensor,
+    *,
+    sample_rate: float,
+    n_fft: int = 2048,
+    hop_length: int = 512,
+    n_mfcc: int = 13,
+    tonnetz: bool = True,
 ) -> dict[str, Tensor]:
     """All descriptors of the instrument paper.
 
@@ -206,6 +216,8 @@ def describe(
     n_fft, hop_length : int, samples
         Frames are centred; ``n_fft`` is also the frame of the time-domain descriptors.
     n_mfcc : int, 1 to 128
+    tonnetz : bool
+        Compute ``tonnetz`` too, which takes longer than all others together.
 
     Returns
     -------
@@ -233,7 +245,14 @@ def describe(
 
     def compute(block: Tensor) -> dict[str, Tensor]:
         with torch.autocast(device_type=block.device.type, enabled=False):
-            return _describe_block(block, sample_rate=sample_rate, n_fft=n_fft, hop_length=hop_length, n_mfcc=n_mfcc)
+            return _describe_block(
+                block,
+                sample_rate=sample_rate,
+                n_fft=n_fft,
+                hop_length=hop_length,
+                n_mfcc=n_mfcc,
+                tonnetz=tonnetz,
+            )
 
     blocks = map_blocks(compute, y.detach().float().split(size))
     return {name: torch.cat([block[name] for block in blocks]) for name in blocks[0]}

@@ -68,6 +68,8 @@ class InstrumentAST(nn.Module):
         downloaded.
     sha256 : str or None
         SHA-256 that the file must have, if given.
+    layers, width, heads : int or None
+        Size of the transformer; None: that of the published one, 12 layers 768 wide with 12 heads.
 
     Attributes
     ----------
@@ -97,6 +99,9 @@ class InstrumentAST(nn.Module):
         n_classes: int = 11,
         weights: Path | None = None,
         sha256: str | None = None,
+        layers: int | None = None,
+        width: int | None = None,
+        heads: int | None = None,
     ) -> None:
         from transformers import ASTConfig, ASTForAudioClassification
 
@@ -104,7 +109,13 @@ class InstrumentAST(nn.Module):
         expected = n_positions(n_frames)
         self.n_frames = n_frames
         options: dict[str, Any] = {"num_labels": n_classes, "max_length": n_frames, "num_mel_bins": N_MELS}
-        config = ASTConfig(**options)
+        sizes: dict[str, Any] = {
+            "num_hidden_layers": layers,
+            "hidden_size": width,
+            "intermediate_size": width and 4 * width,
+            "num_attention_heads": heads,
+        }
+        config = ASTConfig(**options, **{name: size for name, size in sizes.items() if size is not None})
         self.transformer = ASTForAudioClassification(config)
         # the library starts at zero, where all patches of one content look alike
         nn.init.normal_(self._positions, std=config.initializer_range)

@@ -17,6 +17,7 @@ __all__ = ["MFCCCNN", "FeatureCNN", "InstrumentAST", "RawAudioCNN", "Spectrogram
 
 # of torchvision's ResNet-50: below it, the last stage sees little but padding
 SMALLEST_IMAGE = 32
+RESNET_50 = (3, 4, 6, 3)
 STAGES = ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4", "avgpool", "fc.0", "fc.1")
 
 
@@ -177,6 +178,10 @@ class SpectrogramResNet(nn.Module):
         Local file with torchvision's ResNet-50 of ImageNet, ``.safetensors`` or ``.pth``; None: random weights.
     sha256 : str or None
         SHA-256 that the file must have; required with ``weights``.
+    blocks : tuple of four int ≥ 1
+        Bottleneck blocks per stage.
+    width : int ≥ 1
+        Channels of the first convolution; the last stage puts out 32 times as many.
 
     Attributes
     ----------
@@ -196,18 +201,23 @@ class SpectrogramResNet(nn.Module):
     """
 
     def __init__(
-        self, *, n_classes: int = 11, dropout: float = 0.2, weights: Path | None = None, sha256: str | None = None
+        self,
+        *,
+        n_classes: int = 11,
+        dropout: float = 0.2,
+        weights: Path | None = None,
+        sha256: str | None = None,
+        blocks: tuple[int, int, int, int] = RESNET_50,
+        width: int = 64,
     ) -> None:
-        from torchvision.models import resnet50
-
         super().__init__()
-        self.resnet = resnet50(weights=None)
+        self.resnet = _resnet(blocks, width)
         if weights is not None:
             if not sha256:
                 raise ValueError(f"pass the SHA-256 that {weights} must have, as sha256=...")
             self._load(Path(weights), sha256)
         self.initialisation = "random" if weights is None else "imagenet"
-        self.resnet.fc = nn.Sequential(nn.Dropout(dropout), nn.Linear(2048, n_classes))
+        self.resnet.fc = nn.Sequential(nn.Dropout(dropout), nn.Linear(32 * width, n_classes))
 
     def _load(self, path: Path, sha256: str) -> None:
         own, stored = self.resnet.state_dict(), load_weights(path, sha256=sha256)
@@ -238,6 +248,24 @@ class SpectrogramResNet(nn.Module):
     def shape_walk(self) -> pd.DataFrame:
         """Stages, map sizes and parameters for an input of the paper's size; see `shapes.shape_walk`."""
         return shape_walk(self.resnet, torch.zeros(1, 3, 256, 256), names=STAGES)
+
+
+def _resnet(blocks: tuple[int, int, int, int], width: int) -> Any:
+    """torchvision's ResNet of bottleneck blocks, with all its channels scaled by ``width`` / 64."""
+    from torchvision.models import resnet
+
+    class Scaled(resnet.ResNet):
+        def _make_layer(self, block: Any, planes: int, blocks: int, stride: int = 1, dilate: bool = False) -> Any:
+            if planes == 64:
+                self.inplanes = width
+            return super()._make_layer(block, planes * width // 64, blocks, stride, dilate)
+
+    network = Scaled(resnet.Bottleneck, list(blocks))
+    if width != 64:
+        network.conv1 = nn.Conv2d(3, width, 7, stride=2, padding=3, bias=False)
+        nn.init.kaiming_normal_(network.conv1.weight, mode="fan_out", nonlinearity="relu")
+        network.bn1 = nn.BatchNorm2d(width)
+    return network
 
 
 def _per_axis(value: int | Sequence[int], n_axes: int) -> Sequence[int]:

@@ -79,6 +79,14 @@ PAPERS: tuple[Paper, ...] = (
         module="reprise.papers.singing_technique",
         datasets=("vocalset",),
     ),
+    Paper(
+        slug="irmas",
+        number="05",
+        notebook="05_irmas.ipynb",
+        title="Harmony Is All You Need",
+        module="reprise.papers.irmas",
+        datasets=("irmas",),
+    ),
 )
 
 

@@ -1,5 +1,6 @@
 """What a notebook opens first: the settings, the published numbers, the data folder and the place for results."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,19 +76,21 @@ class Session:
             )
         return found
 
-    def publish(self, *, evidence: str) -> Publication:
+    def publish(self, *, evidence: str, skip: Mapping[str, str] | None = None) -> Publication:
         """Open the place for results.
 
         Parameters
         ----------
         evidence : str
             ``synthetic``, ``excerpt`` or ``full``: printed with every table, figure and verdict.
+        skip : mapping of str to str
+            Tables and figures of the paper that this run leaves out, and why.
 
         Returns
         -------
         Publication
         """
-        return Publication(self.out, self.reported, profile=self.profile, evidence=evidence)
+        return Publication(self.out, self.reported, profile=self.profile, evidence=evidence, skip=skip)
 
     def changes(self) -> pd.DataFrame:
         """Settings of this run that are not the paper's.

@@ -250,7 +250,8 @@ class Draws:
             Adds ``f1/<class>`` and ``recall/<class>`` for each class.
         statistic : callable or None
             For other tasks: ``(weights [shape=(n_draws, n_clips)], prediction, targets)`` →
-            ``{metric: values [shape=(n_draws,)]}``. The five classification metrics by default.
+            ``{metric: values [shape=(n_draws,)]}``, for example :func:`reprise.report.resampling.multilabel`. The five
+            classification metrics by default.
         n_draws : int
 
         Returns

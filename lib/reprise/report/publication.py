@@ -72,6 +72,21 @@ class Publication:
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / COMPLETE).unlink(missing_ok=True)
 
+    def wants(self, name: str) -> bool:
+        """Whether a table or figure of the paper belongs to this run.
+
+        Parameters
+        ----------
+        name : str
+            As in ``reported.yaml``.
+
+        Returns
+        -------
+        bool
+            False for what the run leaves out; ``skip`` says why.
+        """
+        return name not in self.skip
+
     def table(
         self, table_id: str, content: Draws | pd.DataFrame, caption: str = "", *, single_run: bool = False
     ) -> Styler:
@@ -100,7 +115,7 @@ class Publication:
             text = side_by_side(table, content, evidence=self.evidence, single_run=single_run)
             view = show_table(table, content, evidence=self.evidence, caption=caption, single_run=single_run)
             full = f"{caption} {caption_of(table, content, evidence=self.evidence)}".strip()
-            empty = bool(data["ours"].isna().all())
+            empty = bool(len(data) and data["ours"].isna().all())
         else:
             data = text = content
             full = f"{caption} {evidence_sentence(self.evidence)}".strip()

@@ -1,10 +1,12 @@
 """Weights of seeds and statistics of predictions, the two halves of a resampling draw."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
 from reprise.stats.metrics import weighted_metrics
+from reprise.stats.multilabel import DECISIONS, MULTILABEL, weighted_multilabel
 
 __all__ = [
     "CLASSIFICATION",
@@ -13,6 +15,7 @@ __all__ = [
     "bootstrap_factors",
     "check_predictions",
     "classification",
+    "multilabel",
     "resample",
     "stack",
     "student_factors",
@@ -109,6 +112,34 @@ def classification(metrics: tuple[str, ...], class_names: Sequence[str] | None) 
         return {metric: values for metric, values in found.items() if "/" in metric or metric in metrics}
 
     return statistic
+
+
+def multilabel(
+    metrics: Sequence[str] = (*DECISIONS, "macro_auc"),
+    class_names: Sequence[str] | None = None,
+    *,
+    threshold: float | np.ndarray = 0.5,
+) -> Statistic:
+    """Statistic for clips with several labels, for :meth:`reprise.report.draws.Draws.from_predictions`.
+
+    Parameters
+    ----------
+    metrics : sequence of str
+        Which metrics of :func:`reprise.stats.multilabel.weighted_multilabel` to keep.
+    class_names : sequence of str or None
+        Adds ``f1/<class>`` for each class.
+    threshold : float or ndarray [shape=(n_classes,)]
+        A class is predicted where its score is above it.
+
+    Returns
+    -------
+    callable
+        Its predictions are scores [shape=(n_clips, n_classes)], its targets 0 or 1 of the same shape.
+    """
+    unknown = sorted(set(metrics) - set(MULTILABEL))
+    if unknown:
+        raise ValueError(f"unknown metric {unknown[0]!r}; known are {', '.join(MULTILABEL)}")
+    return partial(weighted_multilabel, threshold=threshold, class_names=class_names, metrics=tuple(metrics))
 
 
 def stack(

@@ -119,16 +119,29 @@ class Row(Strict):
 
     label: str
     values: dict[str, Number | None]
+    texts: dict[str, str] = Field(default_factory=dict)
     note: str = ""
 
 
 class Table(Strict):
-    """One printed table."""
+    """One printed table.
+
+    Attributes
+    ----------
+    columns : dict of str to Measure
+        Columns of numbers.
+    texts : dict of str to str
+        Columns of words (identifier → label), which are shown as the paper prints them.
+    from_data : bool
+        The numbers that are not sampled are counted in the data, so that the caption must say what data these are.
+    """
 
     id: FileName
     title: str
     source: str = ""
-    columns: dict[str, Measure]
+    columns: dict[str, Measure] = Field(default_factory=dict)
+    texts: dict[str, str] = Field(default_factory=dict)
+    from_data: bool = False
     rows: dict[str, Row]
 
     @field_validator("columns", mode="before")
@@ -147,7 +160,7 @@ class Table(Strict):
 
     @model_validator(mode="after")
     def _complete(self) -> "Table":
-        labels = [measure.label for measure in self.columns.values()]
+        labels = [*(measure.label for measure in self.columns.values()), *self.texts.values()]
         if len(set(labels)) < len(labels):
             raise ValueError(f"table {self.id!r} has two columns of one label: {labels}")
         for name, row in self.rows.items():
@@ -159,11 +172,20 @@ class Table(Strict):
                 if key not in row.values:
                     raise ValueError(f"{place} {key!r} is missing; write `{key}: null` where the paper prints nothing")
                 measure.check(row.values[key], place=f"{place} {key!r}")
+            if set(row.texts) != set(self.texts):
+                raise ValueError(
+                    f"table {self.id!r}, row {name!r} has the texts {sorted(row.texts)}, the table {sorted(self.texts)}"
+                )
         return self
+
+    def column(self, name: str) -> dict[str, float]:
+        """Printed numbers of a column by row, without the empty cells."""
+        cells = {row: content.values[name] for row, content in self.rows.items()}
+        return {row: value for row, value in cells.items() if value is not None}
 
 
 def _row(item: dict[Any, Any]) -> dict[str, Any]:
-    known = {key: item[key] for key in ("label", "note") if key in item}
+    known = {key: item[key] for key in ("label", "texts", "note") if key in item}
     return {**known, "values": {str(key): value for key, value in item.items() if key not in known}}
 
 

@@ -17,6 +17,7 @@ __all__ = ["NOT_AVAILABLE", "NOT_RUN", "long_table", "markdown", "show_table", "
 NOT_RUN = "not run"
 NOT_AVAILABLE = "not available"
 MINUS = "−"
+LONG = ["condition", "label", "metric", "unit", "ours", "low", "high", "n", "paper", "difference"]
 
 
 def long_table(table: Table, draws: Draws) -> pd.DataFrame:
@@ -54,7 +55,7 @@ def long_table(table: Table, draws: Draws) -> pd.DataFrame:
                     "difference": ours - paper,
                 }
             )
-    frame = pd.DataFrame(rows)
+    frame = pd.DataFrame(rows, columns=LONG)
     frame["n"] = frame["n"].astype("Int64")
     return frame
 
@@ -125,8 +126,8 @@ def side_by_side(table: Table, draws: Draws, *, evidence: str, single_run: bool 
     Returns
     -------
     DataFrame
-        Text. One row per row of the paper; first ``n`` (seeds), then for each column ``ours`` as
-        ``"0.582 [0.541, 0.620]"`` (mean and 95 % interval), ``paper``, ``difference``. ``"not run"`` and
+        Text. One row per row of the paper; first ``n`` (seeds) and the columns of words, then for each column
+        ``ours`` as ``"0.582 [0.541, 0.620]"`` (mean and 95 % interval), ``paper``, ``difference``. ``"not run"`` and
         ``"not available"`` (not printed in the paper) fill the gaps.
 
     Raises
@@ -140,6 +141,7 @@ def side_by_side(table: Table, draws: Draws, *, evidence: str, single_run: bool 
         _refuse_bare_means(table, frame)
     texts = _texts(table, frame)
     data: dict[tuple[str, str], list[str]] = {("", "n"): [_seeds(frame, name) for name in table.rows]}
+    data |= {(label, ""): [row.texts[key] for row in table.rows.values()] for key, label in table.texts.items()}
     for metric, measure in table.columns.items():
         for index, part in enumerate(("ours", "paper", "difference")):
             data[measure.label, part] = [texts[name, metric][index] for name in table.rows]
@@ -167,7 +169,10 @@ def caption_of(table: Table, draws: Draws, *, evidence: str) -> str:
     source = f" ({table.source})" if table.source else ""
     if any(draws.has(condition, metric) for condition in table.rows for metric in table.columns):
         return f"{table.title}{source}. Ours: mean over n seeds [95 % interval]. {evidence_sentence(evidence)}"
-    return f"{table.title}{source}. Ours: exact, nothing is sampled."
+    if not table.columns:
+        return f"{table.title}{source}. The paper's words."
+    counted = f" {evidence_sentence(evidence)}" if table.from_data else ""
+    return f"{table.title}{source}. Ours: exact, nothing is sampled.{counted}"
 
 
 def show_table(table: Table, draws: Draws, *, evidence: str, caption: str = "", single_run: bool = False) -> Styler:
@@ -194,6 +199,8 @@ def show_table(table: Table, draws: Draws, *, evidence: str, caption: str = "", 
     compact = pd.DataFrame(index=[html.escape(str(label)) for label in wide.index])
     if any(wide["", "n"]):
         compact["n"] = wide["", "n"].to_numpy()
+    for label in table.texts.values():
+        compact[html.escape(label)] = [html.escape(text) for text in wide[label, ""]]
     for label in labels:
         rows = zip(wide[label, "ours"], wide[label, "paper"], wide[label, "difference"], strict=True)
         compact[html.escape(label)] = [_compact(*row) for row in rows]

@@ -1,0 +1,1 @@
+"""Ferković and Smoljan 2023: predominant instruments in music, networks and hand-made features compared."""
