@@ -251,7 +251,7 @@ class SpectrogramResNet(nn.Module):
 
 
 def _resnet(blocks: tuple[int, int, int, int], width: int) -> Any:
-    """torchvision's ResNet of bottleneck blocks, with all its channels scaled by ``width`` / 64."""
+    """Torchvision's ResNet of bottleneck blocks, with all its channels scaled by ``width`` / 64."""
     from torchvision.models import resnet
 
     class Scaled(resnet.ResNet):
