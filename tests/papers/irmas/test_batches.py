@@ -110,13 +110,23 @@ def test_the_full_set_has_14665_updates_and_733_of_warm_up():
     assert max(range(updates), key=factor) == 733
 
 
-def test_accumulation_shortens_the_schedule():
+def test_parts_of_a_batch_do_not_change_the_schedule():
     trials = conditions(Settings(), seed=0, sets=DataSets(irmas="i"))
     corpus = SimpleNamespace(rows=lambda side: np.arange(6705))
-    # 419 batches are 26 groups of 16 and one of 3
-    assert n_updates(trials["ast_low_l2"], corpus) == 27 * 35
+    assert n_updates(trials["ast_low_l2"], corpus) == 14_665
     few = SimpleNamespace(rows=lambda side: np.arange(10))
     assert n_updates(trials["resnet_1s"], few) == 35
+
+
+def test_parts_are_the_batch_cut_up(open_small, small_settings):
+    still = small_settings.model_copy(update={"augment": False, "accumulate_ast": 1})
+    whole = list(training_batches(*make(open_small, still, "ast_audioset"), epoch=0))
+    cut = still.model_copy(update={"accumulate_ast": still.batch_size})
+    parts = list(training_batches(*make(open_small, cut, "ast_audioset"), epoch=0))
+    # one window of 10 s per clip
+    assert {len(windows) for windows, _ in parts} == {1}
+    for index in (0, 1):
+        torch.testing.assert_close(torch.cat([one[index] for one in parts]), torch.cat([one[index] for one in whole]))
 
 
 @pytest.mark.parametrize("drop", [True, False])

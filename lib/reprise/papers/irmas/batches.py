@@ -75,7 +75,7 @@ def n_updates(config: IrmasTrial, corpus: Corpus) -> int:
     """Updates of a whole training, which the schedule of the rates is made for."""
     n, size = _n_examples(config, corpus), config.batch_size
     n_batches = n // size if config.train_drop_last and n >= size else -(-n // size)
-    return max(1, -(-n_batches // config.optimiser.accumulate) * config.epochs)
+    return max(1, n_batches * config.epochs)
 
 
 def training_batches(
@@ -95,7 +95,8 @@ def training_batches(
     Yields
     ------
     inputs : Tensor [shape=(n_windows, …)]
-        All windows of ``batch_size`` clips: 48, 32 and 16 of 16 clips of 3 s for windows of 1, 2 and 3 s.
+        All windows of ``batch_size`` clips, 48, 32 and 16 of 16 clips of 3 s for windows of 1, 2 and 3 s; or of as many
+        parts of such a batch, one after the other, as the optimiser accumulates.
     targets : Tensor [shape=(n_windows, n_classes)]
         Of each window's clip.
     """
@@ -104,12 +105,13 @@ def training_batches(
     random = Randomness.of(config.seed, epoch, device=inputs.device) if augmented else None
     drop_last = config.train_drop_last and len(rows) >= config.batch_size
     order = batch_order(len(rows), batch_size=config.batch_size, seed=config.seed, epoch=epoch, drop_last=drop_last)
-    for chosen in order:
+    size = max(1, config.batch_size // config.optimiser.accumulate)
+    for chosen in (part for batch in order for part in batch.split(size)):
         clips = rows[chosen.numpy()]
         waves = mix(corpus.bank, clips, length=inputs.clip, device=inputs.device)
         n_samples = np.where(clips >= 0, corpus.bank.lengths[clips], 0).max(axis=1)
         windows = inputs.train(waves, n_samples, random=random)
-        # batch norm has no variance of a single window
-        if len(windows) > 1:
+        # batch norm, which the transformer does without, has no variance of a single window
+        if len(windows) > 1 or config.network.family == "ast":
             repeated = targets[chosen].repeat_interleave(len(windows) // len(clips), dim=0)
             yield windows, repeated.to(inputs.device, non_blocking=True)

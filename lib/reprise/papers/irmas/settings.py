@@ -87,7 +87,7 @@ class Settings(BaseModel):
     decay_power: float = Field(0.7, gt=0, description="exponent of the decay of the rates (chapter 4)")
     warmup: float = Field(0.05, ge=0, lt=1, description="part of the training in which they rise (chapter 4)")
     clip_norm_ast: float = Field(1.0, gt=0, description="largest norm of the transformer's gradient (published code)")
-    accumulate_ast: int = Field(16, ge=1, description="batches per update of the transformer (§4.5)")
+    accumulate_ast: int = Field(16, ge=1, description="parts that a batch of the transformer is cut into (§4.5)")
     train_drop_last: bool = Field(True, description="leave out a last training batch that is not full")
     batch_norm_statistics: Literal["running", "recalculated"] = Field(
         "running", description="running averages of training, or those of the training clips under the final weights"
@@ -129,6 +129,10 @@ class Settings(BaseModel):
             raise ValueError(f"image_size = {self.image_size} must be at least 32 × 32 for the ResNet")
         if self.ast_width % self.ast_heads:
             raise ValueError(f"ast_width = {self.ast_width} must be a multiple of ast_heads = {self.ast_heads}")
+        if self.batch_size % self.accumulate_ast:
+            raise ValueError(
+                f"batch_size = {self.batch_size} must be a multiple of accumulate_ast = {self.accumulate_ast}"
+            )
         if self.initial_weights == "published" and self.weights_dir is None:
             raise ValueError("initial_weights = 'published' needs weights_dir, the folder that they are in")
         return self._long_enough()
