@@ -186,7 +186,7 @@ def test_a_failed_notebook_is_named_and_the_others_go_on(ran, capsys):
     assert ran.calls[-1][0] == "00_start_here"
     out, err = capsys.readouterr()
     assert "01_singing_technique: failed after 1 s, code cell 4: ValueError: no" in out
-    assert "1 of 2 failed: 01_singing_technique" in err
+    assert "1 of 3 failed: 01_singing_technique" in err
 
 
 def test_ctrl_c_is_130_and_sigterm_143(ran, monkeypatch, capsys):

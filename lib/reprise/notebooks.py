@@ -20,6 +20,7 @@ __all__ = ["NotebookRun", "run_notebook"]
 
 RECORD = "complete.json"
 MESSAGE_LENGTH = 400
+SECONDS_BETWEEN_SAVES = 10.0
 
 
 @dataclass(frozen=True)
@@ -169,6 +170,7 @@ def _execute(
                     progress_bar=False,
                     km=kernel.manager,
                     iopub_timeout=60,
+                    engine_name=_seldom_saving_engine(),
                     **({"on_cell_start": _counter(source, on_cell)} if on_cell else {}),
                 )
             finally:
@@ -179,6 +181,33 @@ def _execute(
         return "timeout", f"code cell {_last_started(_code_cells(staging))}: the time limit of {timeout:g} s passed"
     problem = _problem(staging, failure)
     return ("failed", problem) if problem else ("done", None)
+
+
+def _seldom_saving_engine() -> str:
+    """Register papermill's engine with fewer saves, and return its name.
+
+    Pictures and sounds add up: to write all of them anew before and after each cell takes a quarter of the time. The
+    last save, after the last cell or a failure, is papermill's own.
+    """
+    from papermill.engines import NBClientEngine, papermill_engines
+
+    class SeldomSaving(NBClientEngine):
+        @classmethod
+        def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> Any:
+            always = nb_man.save
+
+            def save(**kwargs: Any) -> None:
+                if (nb_man.now() - nb_man.last_save_time).total_seconds() >= SECONDS_BETWEEN_SAVES:
+                    always(**kwargs)
+
+            nb_man.save = save
+            try:
+                return super().execute_managed_notebook(nb_man, kernel_name, **options)
+            finally:
+                nb_man.save = always
+
+    papermill_engines.register("seldom-saving", SeldomSaving)
+    return "seldom-saving"
 
 
 def _counter(source: Path, on_cell: Callable[[int, int], None]) -> Callable[..., None]:

@@ -54,10 +54,17 @@ def save_figure(figure: Figure, folder: Path, name: str, *, data: pd.DataFrame, 
     """
     paths = {suffix: Path(folder) / f"{name}.{suffix}" for suffix in ("png", "svg", "csv")}
     metadata = {"png": {"Description": caption, "Software": None}, "svg": {"Description": caption, "Date": None}}
+    # a tenth larger, and written in a third of the time
+    options: dict[str, Any] = {"png": {"pil_kwargs": {"compress_level": 2}}, "svg": {}}
     with mpl.rc_context({"svg.hashsalt": "reprise", "svg.fonttype": "path"}):
+        # once for both formats: a layout costs as much as drawing
+        engine = figure.get_layout_engine()
+        if engine is not None:
+            engine.execute(figure)
+            figure.set_layout_engine("none")
         for suffix, words in metadata.items():
             with atomic_path(paths[suffix]) as temporary:
-                figure.savefig(temporary, format=suffix, dpi=150, metadata=words)
+                figure.savefig(temporary, format=suffix, dpi=150, metadata=words, **options[suffix])
     write_text(paths["csv"], data.to_csv(index=not isinstance(data.index, pd.RangeIndex), lineterminator="\n"))
     return paths
 

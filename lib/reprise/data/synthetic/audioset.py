@@ -17,7 +17,7 @@ __all__ = ["BALANCE", "PRESETS", "plan", "write"]
 FORMAT_VERSION = 1
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "smoke": {"clips": 33, "sample_rate": 44100},
+    "smoke": {"clips": 33, "sample_rate": 22050},
     "demo": {"clips": 150, "sample_rate": 44100},
 }
 

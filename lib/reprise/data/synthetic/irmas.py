@@ -12,7 +12,7 @@ __all__ = ["PRESETS", "TESTING", "TRAINING", "plan", "write"]
 FORMAT_VERSION = 1
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "smoke": {"training": 44, "testing": 24, "songs": 9, "test_seconds": (5.0, 7.0), "sample_rate": 44100},
+    "smoke": {"training": 44, "testing": 24, "songs": 9, "test_seconds": (5.0, 7.0), "sample_rate": 22050},
     "demo": {"training": 330, "testing": 120, "songs": 30, "test_seconds": (5.0, 20.0), "sample_rate": 44100},
 }
 
