@@ -10,6 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 from reprise.files import sha256_file
+from reprise.report.display import folded
 from reprise.report.draws import Draws
 from reprise.report.publication import Publication, PublicationIncomplete
 
@@ -116,6 +117,15 @@ def test_a_notebook_can_ask_what_is_left_out(publish):
     publication = publish(without=["figure_1"], skip={"figure_1": "needs ears"})
     assert not publication.wants("figure_1")
     assert publication.wants("table_2")
+
+
+def test_a_long_table_can_be_folded(publish):
+    view = publish().table("long", pd.DataFrame({"value": range(40)}), "Forty rows.")
+    page = folded(view, "40 rows & more")
+    assert page.content.startswith("<details><summary>40 rows &amp; more</summary><style")
+    assert page.content.count("<tr>") >= 40
+    assert page.content.endswith("</details>")
+    assert folded(page, "again").content.count("<details>") == 2
 
 
 def test_a_table_full_of_nan_is_no_table(publish, draws):

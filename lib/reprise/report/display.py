@@ -12,7 +12,15 @@ from reprise.report.claims import NO_DATA, evidence_sentence
 from reprise.report.reported import Reported
 from reprise.report.tables import style_frame
 
-__all__ = ["Page", "claims_view", "decisions_markdown", "decisions_view", "figure_view", "verdict_badge"]
+__all__ = [
+    "Page",
+    "claims_view",
+    "decisions_markdown",
+    "decisions_view",
+    "figure_view",
+    "folded",
+    "verdict_badge",
+]
 
 COLOURS = {"reproduced": "#1a7f52", "contradicted": "#b3261e", "inconclusive": "#7a5c00", "not run": "#5f6670"}
 SIGNS = {"reproduced": "✓", "contradicted": "✗", "inconclusive": "≈", "not run": "–"}
@@ -50,6 +58,24 @@ def figure_view(png: Path, caption: str) -> Page:
         f'<figcaption style="padding-top: .4em;">{html.escape(caption)}</figcaption></figure>'
     )
     return Page(content, f"{png.name}: {caption}")
+
+
+def folded(view: Page | Styler, title: str) -> Page:
+    """A long table that is one line until a reader opens it.
+
+    Parameters
+    ----------
+    view : Page or Styler
+        As the methods of :class:`~reprise.report.publication.Publication` return them.
+    title : str
+        The line.
+
+    Returns
+    -------
+    Page
+    """
+    content = view.content if isinstance(view, Page) else view.to_html()
+    return Page(f"<details><summary>{html.escape(title)}</summary>{content}</details>", title)
 
 
 def verdict_badge(verdict: str, evidence: str) -> str:

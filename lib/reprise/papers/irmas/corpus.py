@@ -12,8 +12,9 @@ from torch import Tensor
 
 from reprise.data import datasets
 from reprise.data.datasets._instruments import INSTRUMENTS
-from reprise.data.table import disjoint_split, fingerprint
+from reprise.data.table import disjoint_split
 from reprise.data.wavebank import WaveBank
+from reprise.papers.corpus import ClipCorpus
 from reprise.papers.irmas.conditions import clip_config
 from reprise.papers.irmas.systems import SetName
 from reprise.papers.irmas.trials import ClipConfig, DataSets
@@ -32,46 +33,22 @@ FRACTION_VALID = 0.2
 BLOCK_SAMPLES = 1 << 23
 
 
-@dataclass(frozen=True)
-class Corpus:
+@dataclass(frozen=True, kw_only=True)
+class Corpus(ClipCorpus):
     """Clip table, decoded audio and targets.
 
     Attributes
     ----------
-    bank : WaveBank
-        Audio of the usable clips; ``bank.table`` lists them.
     name : str
         ``irmas``, ``audioset`` or ``philharmonia``.
-    classes : tuple of str
-        Instruments in the order of the network's outputs.
-    notes : list of str
-        What a reader must know of this copy: missing clips, how sides were drawn, excluded files.
     """
 
-    bank: WaveBank
     name: str
-    classes: tuple[str, ...]
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def table(self) -> pd.DataFrame:
-        """Usable clips, one row each."""
-        return self.bank.table
-
-    @property
-    def evidence(self) -> str:
-        """``synthetic``, ``excerpt`` or ``full``."""
-        return str(self.table["evidence"].iloc[0])
 
     @property
     def clip_seconds(self) -> float:
         """Length of a training clip in s: longer ones are cut, shorter ones followed by zeros."""
         return CLIP_SECONDS[self.name]
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """Identity of the clips: labels, positions, sides and audio content."""
-        return fingerprint(self.table)
 
     @cached_property
     def targets(self) -> Tensor:
@@ -80,28 +57,15 @@ class Corpus:
         rows = [[float(name in one) for name in self.classes] for one in members]
         return torch.tensor(rows, dtype=torch.float32).reshape(len(members), len(self.classes))
 
+    @property
+    def membership(self) -> np.ndarray:
+        """Which instruments play in each clip, bool [shape=(n_clips, n_classes)]."""
+        return self.targets.numpy() > 0
+
     @cached_property
     def songs(self) -> np.ndarray:
         """Song, recording, video or note that each clip is from: what is resampled as a whole [shape=(n_clips,)]."""
         return self.table["group"].astype(str).to_numpy()
-
-    def rows(self, side: str) -> np.ndarray:
-        """Positions in the table of one side of the split.
-
-        Parameters
-        ----------
-        side : str
-            ``train``, ``valid`` or ``test``.
-
-        Returns
-        -------
-        ndarray of int [shape=(n_clips_of_side,)]
-        """
-        return np.flatnonzero((self.table["split"] == side).to_numpy())
-
-    def counts(self, side: str = "train") -> np.ndarray:
-        """Clips in which each instrument plays, on one side, int [shape=(n_classes,)]."""
-        return self.targets[self.rows(side)].sum(dim=0).long().numpy()
 
     def labels(self, side: str = "train") -> np.ndarray:
         """Instrument of each clip for dynamic sampling.
@@ -119,24 +83,6 @@ class Corpus:
         wanted = np.zeros(len(self.table), dtype=bool)
         wanted[self.rows(side)] = True
         return np.where(single & wanted, self.targets.argmax(dim=1).numpy(), -1)
-
-    def examples(self, side: str) -> dict[str, int]:
-        """One clip per instrument, for players and pictures.
-
-        Parameters
-        ----------
-        side : str
-            Looked at first; an instrument without a clip there is taken from elsewhere.
-
-        Returns
-        -------
-        dict
-            Instrument → position in the table; instruments without any clip are left out.
-        """
-        preferred = np.concatenate([self.rows(side), np.arange(len(self.table))])
-        playing = self.targets.numpy()[preferred] > 0
-        found = {name: preferred[playing[:, index]] for index, name in enumerate(self.classes)}
-        return {name: int(rows[0]) for name, rows in found.items() if len(rows)}
 
     @cached_property
     def statistics(self) -> tuple[float, float]:

@@ -1,6 +1,6 @@
 """The clips of VocalSet as the trials see them: waveforms, labels, sides of the split."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 
@@ -11,8 +11,8 @@ from torch import Tensor
 
 from reprise.data import datasets
 from reprise.data.datasets.vocalset import TECHNIQUES, takes
-from reprise.data.table import fingerprint
 from reprise.data.wavebank import WaveBank
+from reprise.papers.corpus import ClipCorpus
 from reprise.papers.singing_technique.conditions import ClipConfig
 from reprise.report.schema import Figure
 
@@ -21,41 +21,17 @@ __all__ = ["Corpus", "minutes_per_technique", "open_corpus"]
 DATASET = "vocalset"
 
 
-@dataclass(frozen=True)
-class Corpus:
-    """Clip table, decoded audio and targets.
+@dataclass(frozen=True, kw_only=True)
+class Corpus(ClipCorpus):
+    """Clip table, decoded audio and targets; the classes are the ten techniques.
 
     Attributes
     ----------
-    bank : WaveBank
-        Audio of the usable clips; ``bank.table`` lists them.
     clips : ClipConfig
         How the clips were cut.
-    classes : tuple of str
-        The ten techniques in the order of the network's outputs.
-    notes : list of str
-        What a reader must know of this copy: missing techniques, a split that had to be made, excluded files.
     """
 
-    bank: WaveBank
     clips: ClipConfig
-    classes: tuple[str, ...]
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def table(self) -> pd.DataFrame:
-        """Usable clips, one row each."""
-        return self.bank.table
-
-    @property
-    def evidence(self) -> str:
-        """``synthetic``, ``excerpt`` or ``full``."""
-        return str(self.table["evidence"].iloc[0])
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """Identity of the clips: labels, positions, sides and audio content."""
-        return fingerprint(self.table)
 
     @cached_property
     def targets(self) -> Tensor:
@@ -63,41 +39,10 @@ class Corpus:
         order = {name: index for index, name in enumerate(self.classes)}
         return torch.tensor([order[name] for name in self.table["technique"]], dtype=torch.long)
 
-    def rows(self, side: str) -> np.ndarray:
-        """Positions in the table of one side of the split.
-
-        Parameters
-        ----------
-        side : str
-            ``train``, ``valid`` or ``test``.
-
-        Returns
-        -------
-        ndarray [shape=(n_clips_of_side,)]
-        """
-        return np.flatnonzero((self.table["split"] == side).to_numpy())
-
-    def counts(self, side: str = "train") -> np.ndarray:
-        """Clips per class on one side [shape=(n_classes,)]."""
-        return np.bincount(self.targets.numpy()[self.rows(side)], minlength=len(self.classes))
-
-    def examples(self, side: str) -> dict[str, int]:
-        """One clip per class, for players and pictures.
-
-        Parameters
-        ----------
-        side : str
-            Looked at first; a class without a clip there is taken from elsewhere.
-
-        Returns
-        -------
-        dict
-            Class → position in the table, in the order of the classes; classes without any clip are left out.
-        """
-        preferred = np.concatenate([self.rows(side), np.arange(len(self.table))])
-        labels = self.table["technique"].to_numpy()
-        found = {name: preferred[labels[preferred] == name] for name in self.classes}
-        return {name: int(rows[0]) for name, rows in found.items() if len(rows)}
+    @cached_property
+    def membership(self) -> np.ndarray:
+        """Which technique each clip shows, bool [shape=(n_clips, n_classes)]."""
+        return self.targets.numpy()[:, None] == np.arange(len(self.classes))
 
     def waves(self, rows: np.ndarray | Tensor, *, device: str = "cpu") -> Tensor:
         """Waveforms of some clips.
