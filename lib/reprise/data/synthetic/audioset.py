@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from reprise.data.datasets.audioset import MIDS
-from reprise.data.synthetic.ensembles import Balance, Clip, company, deal, quotas, render, write_clips
-from reprise.data.synthetic.folder import generate
+from reprise.data.synthetic.ensembles import Balance, Clip, company, deal, quotas, render
+from reprise.data.synthetic.folder import generate, write_clips
 from reprise.seeds import numpy_generator
 
 __all__ = ["BALANCE", "PRESETS", "plan", "write"]

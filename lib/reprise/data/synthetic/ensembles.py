@@ -1,14 +1,10 @@
 """Who plays in a piece and how a clip of it sounds, for the data sets of instruments."""
 
-import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 
 from reprise.data.datasets._instruments import INSTRUMENTS
@@ -16,10 +12,9 @@ from reprise.data.synthetic.instruments import BASS, Make, Style, draw_make, dra
 from reprise.data.synthetic.instruments.drums import play_drums
 from reprise.data.synthetic.instruments.filters import unit_level
 from reprise.data.synthetic.studio import Part, Studio, draw_studio, mix
-from reprise.progress import track
 from reprise.seeds import numpy_generator
 
-__all__ = ["Balance", "Clip", "company", "deal", "quotas", "render", "write_clips"]
+__all__ = ["Balance", "Clip", "company", "deal", "quotas", "render"]
 
 Audio = NDArray[np.float32]
 
@@ -239,38 +234,3 @@ def render(clip: Clip, *, seed: int, sample_rate: int, balance: Balance) -> Audi
         audio = unit_level(play_drums(style, rng=rng, **size))
         parts.append(Part(audio, float(rng.uniform(*balance.drums)), 0.0))
     return mix(parts, studio, n_channels=balance.n_channels, sample_rate=sample_rate, rng=rng)
-
-
-def write_clips(
-    clips: Sequence[Clip],
-    make: Callable[[Clip], Audio],
-    *,
-    folder: Path,
-    sample_rate: int,
-    workers: int | None,
-    name: str,
-) -> None:
-    """Write clips as 16-bit files.
-
-    Parameters
-    ----------
-    clips : sequence of Clip
-    make : callable
-        Gives the audio of a clip; called in several threads.
-    folder : Path
-        That the clips' paths are relative to.
-    sample_rate : int, Hz
-    workers : int, >= 1, optional
-        Threads; default one per processor.
-    name : str
-        Of the data set, for the progress.
-    """
-
-    def one(clip: Clip) -> None:
-        path = folder / clip.path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        soundfile.write(path, make(clip), sample_rate, subtype="PCM_16")
-
-    with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
-        for _ in track(pool.map(one, clips), total=len(clips), description=f"synthetic {name}"):
-            pass

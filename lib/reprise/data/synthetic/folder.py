@@ -2,18 +2,70 @@
 
 import contextlib
 import fcntl
+import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+import soundfile
 
 from reprise.files import read_json, write_json
 from reprise.folders import replace_folder, stage_folder
+from reprise.progress import track
 
-__all__ = ["MARKER", "generate"]
+__all__ = ["MARKER", "generate", "write_clips"]
 
 MARKER = "SYNTHETIC.json"
 STATEMENT = "procedural audio, no recording"
+
+
+class HasPath(Protocol):
+    """Something planned that has a file name."""
+
+    @property
+    def path(self) -> str:
+        """Below the data set's folder."""
+
+
+Planned = TypeVar("Planned", bound=HasPath)
+
+
+def write_clips(
+    clips: Sequence[Planned],
+    make: Callable[[Planned], np.ndarray],
+    *,
+    folder: Path,
+    sample_rate: int,
+    workers: int | None,
+    name: str,
+) -> None:
+    """Write clips as 16-bit files.
+
+    Parameters
+    ----------
+    clips : sequence
+        Each with a ``path`` relative to ``folder``.
+    make : callable
+        Gives the audio of a clip [shape=(time,) or (time, channels)]; called in several threads.
+    folder : Path
+    sample_rate : int, Hz
+    workers : int, >= 1, optional
+        Threads; default one per processor.
+    name : str
+        Of the data set, for the progress.
+    """
+
+    def one(clip: Planned) -> None:
+        path = folder / clip.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, make(clip), sample_rate, subtype="PCM_16")
+
+    with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
+        for _ in track(pool.map(one, clips), total=len(clips), description=f"synthetic {name}"):
+            pass
 
 
 def _content(folder: Path) -> dict[str, int]:

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from reprise.data.synthetic.ensembles import Balance, Clip, render, write_clips
-from reprise.data.synthetic.folder import generate
+from reprise.data.synthetic.ensembles import Balance, Clip, render
+from reprise.data.synthetic.folder import generate, write_clips
 from reprise.data.synthetic.irmas_plan import plan_testing, plan_training
 
 __all__ = ["PRESETS", "TESTING", "TRAINING", "plan", "write"]

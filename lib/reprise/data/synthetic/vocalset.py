@@ -1,22 +1,18 @@
 """A synthetic VocalSet: twenty procedural singers, ten techniques, the original's folders and imbalance."""
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 
 from reprise.data.datasets.vocalset import OFFICIAL_TEST_SINGERS
-from reprise.data.synthetic.folder import generate
+from reprise.data.synthetic.folder import generate, write_clips
 from reprise.data.synthetic.melodies import draw_line, point_hop
 from reprise.data.synthetic.plan import Take, plan
 from reprise.data.synthetic.recording import record
 from reprise.data.synthetic.singers import SINGERS, draw_singer
 from reprise.data.synthetic.techniques import DIFFICULTY, PACE, perform
-from reprise.progress import track
 from reprise.seeds import numpy_generator
 
 __all__ = ["PRESETS", "render", "write"]
@@ -125,16 +121,14 @@ def write(
     }
 
     def fill(folder: Path) -> None:
-        def one(take: Take) -> None:
-            path = folder / take.path
-            path.parent.mkdir(parents=True, exist_ok=True)
-            audio = render(take, seed=seed, sample_rate=sample_rate)
-            soundfile.write(path, audio, sample_rate, subtype="PCM_16")
-
-        takes = plan(seed=seed, minutes=minutes, take_seconds=take_seconds)
-        with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
-            for _ in track(pool.map(one, takes), total=len(takes), description="synthetic VocalSet"):
-                pass
+        write_clips(
+            plan(seed=seed, minutes=minutes, take_seconds=take_seconds),
+            lambda take: render(take, seed=seed, sample_rate=sample_rate),
+            folder=folder,
+            sample_rate=sample_rate,
+            workers=workers,
+            name="VocalSet",
+        )
         train = [name for name in SINGERS if name not in OFFICIAL_TEST_SINGERS]
         for side, names in (("train", train), ("test", OFFICIAL_TEST_SINGERS)):
             (folder / f"{side}_singers_technique.txt").write_text("\n".join(names) + "\n", encoding="utf-8")
