@@ -40,7 +40,7 @@ def tiny(tmp_path_factory):
 
 
 def test_names_are_known():
-    assert synthetic.available() == ["audioset", "irmas", "vocalset"]
+    assert synthetic.available() == ["audioset", "irmas", "singing", "vocalset"]
     assert set(synthetic.presets("vocalset")) == {"smoke", "demo"}
     assert tuple(synthetic_singers.SINGERS) == SINGERS
     assert set(MINUTES) == set(TECHNIQUES)

@@ -7,7 +7,7 @@ from typing import Any
 
 __all__ = ["available", "presets", "write"]
 
-_DATASETS = ("audioset", "irmas", "vocalset")
+_DATASETS = ("audioset", "irmas", "singing", "vocalset")
 
 
 def available() -> list[str]:
