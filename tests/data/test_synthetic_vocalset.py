@@ -237,7 +237,7 @@ def test_two_processes_writing_different_sets_end_well(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"name": "musdb"}, "no synthetic data set 'musdb'; known: audioset, irmas, vocalset"),
+        ({"name": "musdb"}, "no synthetic data set 'musdb'; known: audioset, irmas, singing, vocalset"),
         ({"preset": "huge"}, "no preset 'huge' of vocalset; known: smoke, demo"),
         ({"hours": 3}, "unknown size hours of vocalset; known: minutes"),
         ({"minutes": 0}, "minutes must lie in"),

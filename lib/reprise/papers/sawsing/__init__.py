@@ -1,0 +1,1 @@
+"""Wu et al. 2022: a sawtooth, filtered, as a vocoder of singing voices, and its rivals."""
