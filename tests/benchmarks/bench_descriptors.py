@@ -18,7 +18,7 @@ from reprise.audio.features import multi_resolution_spectrogram
 
 SAMPLE_RATE = 44_100
 SECONDS = 3
-RESULT = Path(__file__).parent / "results" / "bench_descriptors.json"
+RESULT = Path(__file__).parent / "results" / "descriptors_cpu.json"
 
 
 def clips(n: int) -> np.ndarray:
@@ -79,7 +79,7 @@ def interleaved(calls: dict[str, Callable[[], object]], *, rounds: int) -> dict[
 def main() -> None:
     """Measure and write the record."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", type=Path, default=RESULT)

@@ -22,7 +22,7 @@ CONTRAST_FMIN, CONTRAST_BANDS, CONTRAST_QUANTILE = 200.0, 6, 0.02
 ROLLOFF = 0.85
 FLATNESS_FLOOR = 1e-10
 # a block's intermediate results stay in a processor's cache, or fill a graphics card
-BLOCK_SAMPLES = {"cpu": 150_000, "cuda": 32_000_000}
+BLOCK_SAMPLES = {"cpu": 550_000, "cuda": 32_000_000}
 
 
 def _moment_matrix(sample_rate: float, n_fft: int) -> np.ndarray:
@@ -242,6 +242,9 @@ def describe(
     """
     _check(y, n_fft=n_fft, n_mfcc=n_mfcc)
     size = max(1, BLOCK_SAMPLES.get(y.device.type, BLOCK_SAMPLES["cuda"]) // y.shape[1])
+    if y.device.type == "cpu":
+        # a small batch is shared among the threads too
+        size = min(size, -(-len(y) // torch.get_num_threads()))
 
     def compute(block: Tensor) -> dict[str, Tensor]:
         with torch.autocast(device_type=block.device.type, enabled=False):
