@@ -1,6 +1,7 @@
 """What the DDSP vocoders share: a network for the controls, an oscillator, noise, filters, and state for chunks."""
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
@@ -84,7 +85,7 @@ def positive(logit: Tensor) -> Tensor:
     return 2 * torch.exp(math.log(10) * nn.functional.logsigmoid(logit)) + 1e-7
 
 
-class Vocoder(nn.Module):
+class Vocoder(nn.Module, ABC):
     """Network, oscillator and noise, each filtered from frame to frame; subclasses say what the oscillator is.
 
     Parameters
@@ -226,9 +227,9 @@ class Vocoder(nn.Module):
             state.phase = final
         return VocoderOutput(harmonic + noise, harmonic, noise, controls["f0"], controls.get("voicing"))
 
+    @abstractmethod
     def _source(self, controls: dict[str, Tensor], f0: Tensor, *, initial_phase: Tensor | None) -> Oscillation:
         """Harmonic source before its filter, for frequencies per sample."""
-        raise NotImplementedError(f"{type(self).__name__} has no source; use a model of reprise.models.vocoders")
 
     def _filter(self, x: Tensor, magnitudes: Tensor, *, branch: str, state: SynthesisState | None) -> Tensor:
         if state is not None:
