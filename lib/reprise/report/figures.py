@@ -9,6 +9,8 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from reprise.files import atomic_path, write_text
@@ -18,6 +20,7 @@ from reprise.report.schema import Figure as ReportedFigure
 __all__ = ["STYLE", "figure_frame", "plot_series", "save_figure", "style"]
 
 STYLE = Path(__file__).with_name("style.mplstyle")
+PNG_DPI = 150
 PAPER: dict[str, Any] = {
     "linestyle": "none",
     "marker": "D",
@@ -53,18 +56,25 @@ def save_figure(figure: Figure, folder: Path, name: str, *, data: pd.DataFrame, 
         ``png`` (150 dpi), ``svg``, ``csv``; the same bytes each time for the same figure.
     """
     paths = {suffix: Path(folder) / f"{name}.{suffix}" for suffix in ("png", "svg", "csv")}
-    metadata = {"png": {"Description": caption, "Software": None}, "svg": {"Description": caption, "Date": None}}
-    # a tenth larger, and written in a third of the time
-    options: dict[str, Any] = {"png": {"pil_kwargs": {"compress_level": 2}}, "svg": {}}
+    canvas, dpi = figure.canvas, figure.dpi
     with mpl.rc_context({"svg.hashsalt": "reprise", "svg.fonttype": "path"}):
-        # once for both formats: a layout costs as much as drawing
+        # once for both formats: a layout costs as much as drawing, and so does the second pass of Figure.savefig
         engine = figure.get_layout_engine()
         if engine is not None:
             engine.execute(figure)
             figure.set_layout_engine("none")
-        for suffix, words in metadata.items():
-            with atomic_path(paths[suffix]) as temporary:
-                figure.savefig(temporary, format=suffix, dpi=150, metadata=words, **options[suffix])
+        try:
+            figure.set_dpi(PNG_DPI)
+            with atomic_path(paths["png"]) as temporary:
+                # this level is a tenth larger, and written in a third of the time
+                FigureCanvasAgg(figure).print_png(
+                    temporary, metadata={"Description": caption, "Software": None}, pil_kwargs={"compress_level": 2}
+                )
+            with atomic_path(paths["svg"]) as temporary:
+                FigureCanvasSVG(figure).print_svg(temporary, metadata={"Description": caption, "Date": None})
+        finally:
+            figure.set_dpi(dpi)
+            figure.set_canvas(canvas)
     write_text(paths["csv"], data.to_csv(index=not isinstance(data.index, pd.RangeIndex), lineterminator="\n"))
     return paths
 

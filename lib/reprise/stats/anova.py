@@ -265,29 +265,34 @@ def normality(frame: pd.DataFrame, *, value: str | Sequence[str], group: str) ->
     """
     names = _listed(value)
     codes, labels = _groups(frame, names, group)
-    rows = []
-    for some, values in _chunks(frame, names):
-        for column, name in enumerate(some):
-            for code, label in enumerate(labels):
-                sample = values[codes == code, column]
-                rows.append({"value": name, "group": label, **_shape_of(sample)})
-    return pd.DataFrame(rows)
+    parts = [
+        _shapes_of(values[codes == code]).assign(value=some, group=label)
+        for some, values in _chunks(frame, names)
+        for code, label in enumerate(labels)
+    ]
+    found = pd.concat(parts)
+    order = pd.Index(names).get_indexer(pd.Index(found["value"]))
+    first = ["value", "group"]
+    rows = found.iloc[np.argsort(order, kind="stable")].reset_index(drop=True)
+    return rows[first + [name for name in rows.columns if name not in first]]
 
 
-def _shape_of(sample: np.ndarray) -> dict[str, float]:
-    n = len(sample)
-    nothing = (np.nan, np.nan)
-    varies = np.ptp(sample) > 0
-    shapiro = stats.shapiro(sample) if varies and SHAPIRO_LIMITS[0] <= n <= SHAPIRO_LIMITS[1] else nothing
-    dagostino = stats.normaltest(sample) if varies and n >= DAGOSTINO_MINIMUM else nothing
-    return {
-        "n": n,
-        "mean": float(sample.mean()),
-        "std": float(sample.std(ddof=1)),
-        "skew": float(stats.skew(sample)) if varies else np.nan,
-        "kurtosis": float(stats.kurtosis(sample)) if varies else np.nan,
-        "shapiro_W": float(shapiro[0]),
-        "shapiro_p": float(shapiro[1]),
-        "dagostino_K2": float(dagostino[0]),
-        "dagostino_p": float(dagostino[1]),
-    }
+def _shapes_of(samples: np.ndarray) -> pd.DataFrame:
+    """Moments and tests of each column of one group [shape=(n_rows, n_columns)]."""
+    n = len(samples)
+    varies = np.ptp(samples, axis=0) > 0
+    found = pd.DataFrame({"n": n, "mean": samples.mean(axis=0), "std": samples.std(axis=0, ddof=1)})
+    tested = samples[:, varies]
+    none = np.full((2, tested.shape[1]), np.nan)
+    # one call for all columns where scipy has one; Shapiro and Wilk's W it computes sample by sample
+    skew, kurtosis = (function(tested, axis=0) for function in (stats.skew, stats.kurtosis))
+    shapiro, dagostino = none, none
+    if SHAPIRO_LIMITS[0] <= n <= SHAPIRO_LIMITS[1] and tested.size:
+        shapiro = np.array([stats.shapiro(sample) for sample in tested.T]).T
+    if n >= DAGOSTINO_MINIMUM and tested.size:
+        dagostino = np.array(stats.normaltest(tested, axis=0))
+    columns = {"skew": skew, "kurtosis": kurtosis, "shapiro_W": shapiro[0], "shapiro_p": shapiro[1]}
+    for name, values in (columns | {"dagostino_K2": dagostino[0], "dagostino_p": dagostino[1]}).items():
+        found[name] = np.nan
+        found.loc[varies, name] = values
+    return found

@@ -152,7 +152,7 @@ def test_every_picture_names_its_clips_and_units():
     assert process.axes[1].images[0].get_extent()[3] == pytest.approx(SAMPLE_RATE / 2000)
     examples = figures_features.plot_mfcc_examples(clips)
     means = examples.axes[2].lines[1].get_ydata()
-    np.testing.assert_allclose(means, clips[1].describe()["mfcc"].mean(axis=1))
+    np.testing.assert_allclose(means, clips[1].described["mfcc"].mean(axis=1))
     scales = figures_features.plot_scales(clips[0], sound.mel_picture(clips[0].y, sample_rate=SAMPLE_RATE))
     assert scales.axes[0].get_yscale() == "log"
     fits = figures_features.plot_polynomials(clips[0], sound.polynomial_fits(clips[0]))

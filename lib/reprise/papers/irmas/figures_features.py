@@ -163,7 +163,7 @@ def plot_chroma_tonnetz(clips: Sequence[Clip]) -> Figure:
     """Chroma and tonnetz of some clips (Figure 2.4)."""
     figure, axes = plt.subplots(2, len(clips), figsize=(5.4 * len(clips), 5.4), sharex="col", squeeze=False)
     for column, clip in zip(axes.T, clips, strict=True):
-        described = clip.describe()
+        described = clip.described
         tones = (
             (described["chroma_stft"], PITCHES, 0, 1, "magma"),
             (described["tonnetz"], TONNETZ, -0.5, 0.5, "RdBu_r"),
@@ -227,7 +227,7 @@ def plot_mfcc_examples(clips: Sequence[Clip]) -> Figure:
     """
     figure, axes = plt.subplots(1, len(clips) + 1, figsize=(4.2 * (len(clips) + 1), 3.4))
     for index, (ax, clip) in enumerate(zip(axes, clips, strict=False)):
-        values = clip.describe()["mfcc"]
+        values = clip.described["mfcc"]
         limit = float(np.abs(values[1:]).max())
         shown = show_picture(ax, values, seconds=clip.seconds, vmin=-limit, vmax=limit, cmap="RdBu_r")
         figure.colorbar(shown, ax=ax)
@@ -318,7 +318,7 @@ def plot_envelopes(clips: Sequence[Clip]) -> Figure:
     """Zero-crossing rate and RMS of some clips over time, with their means and spreads (Figure 2.15)."""
     figure, axes = plt.subplots(2, 1, figsize=(8.5, 5.0), sharex=True)
     for index, clip in enumerate(clips):
-        described = clip.describe()
+        described = clip.described
         for ax, name in zip(axes, ("zero_crossing_rate", "rms"), strict=True):
             values = described[name][0]
             time = np.arange(len(values)) * HOP_LENGTH / clip.sample_rate

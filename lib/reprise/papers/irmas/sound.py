@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor
 
 from reprise.audio.descriptors import describe
-from reprise.audio.features import mel_spectrogram, power_to_db
+from reprise.audio.features import mel_spectrogram, mfcc, power_to_db
 from reprise.audio.spectrogram import stft_magnitude
 
 if TYPE_CHECKING:
@@ -45,8 +46,9 @@ class Clip:
         """Length, s."""
         return len(self.y) / self.sample_rate
 
-    def describe(self) -> dict[str, np.ndarray]:
-        """Descriptors by librosa's names, each [shape=(rows, n_frames)]."""
+    @cached_property
+    def described(self) -> dict[str, np.ndarray]:
+        """Descriptors by librosa's names, each [shape=(rows, n_frames)]; computed once, as many figures show them."""
         return {name: rows[0].numpy() for name, rows in describe(self.y[None], sample_rate=self.sample_rate).items()}
 
     def power(self) -> np.ndarray:
@@ -155,7 +157,7 @@ def polynomial_fits(clip: Clip) -> pd.DataFrame:
         ``time`` (s) and ``order_0_0``, ``order_1_0, order_1_1``, ``order_2_0 … order_2_2``: per order, the coefficient
         of each power of the frequency in Hz, by the power.
     """
-    described = clip.describe()
+    described = clip.described
     columns: dict[str, np.ndarray] = {}
     for order, name in enumerate(("poly_features_0", "poly_features", "poly_features_2")):
         highest_first = described[name]
@@ -195,14 +197,14 @@ def mfcc_steps(clip: Clip, *, n_mfcc: int = 13) -> dict[str, np.ndarray]:
         ``waveform`` [shape=(time,)], ``stft`` (dB) [shape=(1025, n_frames)], ``mel`` (power) and ``log_mel`` (dB)
         [shape=(128, n_frames)], ``mfcc`` [shape=(n_mfcc, n_frames)].
     """
-    described = describe(clip.y[None], sample_rate=clip.sample_rate, n_mfcc=n_mfcc)
     power = torch.from_numpy(clip.power())
+    mel = mel_spectrogram(clip.y[None], sample_rate=clip.sample_rate)
     return {
         "waveform": clip.y.numpy(),
         "stft": power_to_db(power, ref="max").numpy(),
-        "mel": described["melspectrogram"][0].numpy(),
-        "log_mel": power_to_db(described["melspectrogram"])[0].numpy(),
-        "mfcc": described["mfcc"][0].numpy(),
+        "mel": mel[0].numpy(),
+        "log_mel": power_to_db(mel)[0].numpy(),
+        "mfcc": mfcc(clip.y[None], sample_rate=clip.sample_rate, n_mfcc=n_mfcc)[0].numpy(),
     }
 
 
