@@ -60,6 +60,19 @@ def test_irmas_is_what_public_loaders_check_and_no_size_is_made_up():
     assert entry.download_bytes is None
 
 
+def test_magnatagatune_is_one_archive_in_three_parts_and_two_lists():
+    entry = load_manifest("magnatagatune")
+    assert [file.name for file in entry.files if file.part_of == "mp3.zip"] == [f"mp3.zip.00{k}" for k in (1, 2, 3)]
+    assert [file.name for file in entry.files if not file.extract] == ["annotations_final.csv", "clip_info_final.csv"]
+    assert all(file.digest.startswith("sha256:") and file.bytes is None for file in entry.files)
+
+
+def test_billboard_promises_no_audio():
+    (file,) = load_manifest("billboard").files
+    assert file.name == datasets._module("billboard").INDEX
+    assert "cannot be downloaded" in load_manifest("billboard").notes[0]
+
+
 @pytest.mark.parametrize(("sizes", "total"), [((7, 5), 12), ((7, None), None), ((None,), None)])
 def test_the_sum_of_sizes_is_known_if_each_is(folder, sizes, total):
     files = [GOOD["files"][0] | {"name": f"{k}.zip", "bytes": size} for k, size in enumerate(sizes)]
@@ -84,6 +97,9 @@ def test_the_hash_of_a_file(folder, tmp_path):
     write(folder, GOOD | {"files": [GOOD["files"][0] | {"sha256": "1" * 64}]})
     sha256 = load_manifest("tiny").files[0].digest_of(tmp_path / "abc")
     assert sha256 == "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    write(folder, GOOD | {"files": [GOOD["files"][0] | {"sha1": "1" * 40}]})
+    sha1 = load_manifest("tiny").files[0].digest_of(tmp_path / "abc")
+    assert sha1 == "sha1:a9993e364706816aba3e25717850c26c9cd0d89d"
 
 
 @pytest.mark.parametrize(
@@ -103,7 +119,9 @@ def test_the_hash_of_a_file(folder, tmp_path):
         ("name", ".hidden"),
         ("name", "a\\b"),
         ("extract", "yes"),
-        ("sha1", "0" * 40),
+        ("sha1", "0" * 39),
+        ("sha512", "0" * 128),
+        ("part_of", "../whole.zip"),
     ],
 )
 def test_a_wrong_field_of_a_file_is_named(folder, field, value):
@@ -129,6 +147,22 @@ def test_a_wrong_field_of_a_file_is_named(folder, field, value):
 def test_a_wrong_field_is_named(folder, field, value):
     write(folder, GOOD | {field: value})
     with pytest.raises(ManifestError, match=rf"tiny\.yaml[\s\S]*{field}"):
+        load_manifest("tiny")
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ([("a", "x.zip", False)], "say extract: true"),
+        ([("a", "x.zip", True), ("b", None, True), ("c", "x.zip", True)], "must follow one another"),
+    ],
+)
+def test_parts_of_an_archive_that_cannot_be_joined_are_refused(folder, files, message):
+    entries = [
+        GOOD["files"][0] | {"name": name, "part_of": whole, "extract": extract} for name, whole, extract in files
+    ]
+    write(folder, GOOD | {"files": entries})
+    with pytest.raises(ManifestError, match=message):
         load_manifest("tiny")
 
 

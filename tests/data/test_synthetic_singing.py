@@ -58,7 +58,7 @@ def test_the_loader_reads_it(tiny):
 
 def test_presets():
     sizes = synthetic.presets("singing")
-    for name, total, counts in (("smoke", 40.0, {"train": 3, "test": 2}), ("demo", 600.0, None)):
+    for name, total, counts in (("smoke", 24.0, {"train": 3, "test": 2}), ("demo", 600.0, None)):
         plan = {key: value for key, value in sizes[name].items() if key != "sample_rate"}
         made = singing.plan(seed=0, **plan)
         assert sum(item.seconds for item in made) == pytest.approx(total, rel=0.05)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from reprise.audio.bases import hann_window
+from reprise.audio.bases import fast_length, hann_window
 
 __all__ = ["add_noise", "mask_spectrogram", "pitch_shift", "random_pitch_shift", "random_time_shift"]
 
@@ -243,7 +243,7 @@ def _read_at(y: Tensor, ratios: Tensor, *, length: int) -> Tensor:
     :math:`k i = (k^2 + i^2 - (i - k)^2) / 2` it becomes one convolution, whatever the ratio.
     """
     # a gap of silence, so that the end does not ring into the beginning
-    period = _fast_length(y.shape[1] + y.shape[1] // 64 + 64)
+    period = fast_length(y.shape[1] + y.shape[1] // 64 + 64)
     spectrum = torch.fft.rfft(y, period)
     bins = torch.arange(spectrum.shape[1], device=y.device)
     speed = ratios.to(y.device)[:, None]
@@ -256,14 +256,9 @@ def _read_at(y: Tensor, ratios: Tensor, *, length: int) -> Tensor:
     squares = torch.arange(n_points, device=y.device, dtype=torch.float64).square()
     turns = torch.remainder(squares * (speed / (2 * period)), 1.0)
     chirp = torch.polar(torch.ones_like(turns), 2 * math.pi * turns).to(spectrum.dtype)
-    size = _fast_length(length + len(bins) - 1)
+    size = fast_length(length + len(bins) - 1)
     kernel = chirp.new_zeros(len(y), size)
     kernel[:, :length] = chirp[:, :length].conj()
     kernel[:, size - len(bins) + 1 :] = chirp[:, 1 : len(bins)].conj().flip(1)
     product = torch.fft.fft(spectrum * chirp[:, : len(bins)], size) * torch.fft.fft(kernel)
     return (torch.fft.ifft(product)[:, :length] * chirp[:, :length]).real / period
-
-
-def _fast_length(least: int) -> int:
-    """Smallest length that is a power of two times 1, 3, 5, 9 or 15."""
-    return min(factor << max(0, math.ceil(math.log2(least / factor))) for factor in (1, 3, 5, 9, 15))

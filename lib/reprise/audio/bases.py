@@ -1,5 +1,6 @@
 """Windows and filter matrices, built once per device and dtype."""
 
+import math
 from collections.abc import Callable
 from functools import cache
 
@@ -7,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["dct_matrix", "hann_window", "mel_filters", "on_device"]
+__all__ = ["dct_matrix", "fast_length", "hann_window", "mel_filters", "on_device"]
 
 
 def on_device(build: Callable[[], np.ndarray], *, device: torch.device, dtype: torch.dtype) -> Tensor:
@@ -27,6 +28,11 @@ def on_device(build: Callable[[], np.ndarray], *, device: torch.device, dtype: t
     """
     with torch.inference_mode(False):
         return torch.as_tensor(build()).to(device=device, dtype=dtype)
+
+
+def fast_length(least: int) -> int:
+    """Smallest length for a transform that is a power of two times 1, 3, 5, 9 or 15."""
+    return min(factor << max(0, math.ceil(math.log2(least / factor))) for factor in (1, 3, 5, 9, 15))
 
 
 @cache

@@ -70,7 +70,12 @@ def upsample(frames: Tensor, *, hop_length: int, interpolation: Literal["nearest
     return lines.reshape(*frames.shape[:-1], -1)
 
 
-def accumulate_phase(f0: Tensor, *, sample_rate: float, initial_phase: Tensor | None = None) -> Tensor:
+Precision = Literal["double", "single"]
+
+
+def accumulate_phase(
+    f0: Tensor, *, sample_rate: float, initial_phase: Tensor | None = None, precision: Precision = "double"
+) -> Tensor:
     r"""Phase of an oscillator at each sample.
 
     Parameters
@@ -79,6 +84,8 @@ def accumulate_phase(f0: Tensor, *, sample_rate: float, initial_phase: Tensor | 
     sample_rate : float, Hz
     initial_phase : Tensor [shape=(...)] or None, cycles
         Before the first sample. Default: 0.
+    precision : "double" or "single"
+        Single: the sum is in radians, never wrapped, and rounded to float32, as in the authors' code.
 
     Returns
     -------
@@ -96,12 +103,23 @@ def accumulate_phase(f0: Tensor, *, sample_rate: float, initial_phase: Tensor | 
     after a minute. Here sums stay below one cycle and are wrapped before anything is multiplied.
     """
     return _from_phase(
-        f0, lambda phase, _: phase, sample_rate=sample_rate, initial_phase=initial_phase, dtype=torch.float64
+        f0,
+        lambda phase, _: phase,
+        sample_rate=sample_rate,
+        initial_phase=initial_phase,
+        precision=precision,
+        dtype=torch.float64,
     )[0]
 
 
 def sawtooth(
-    f0: Tensor, *, sample_rate: float, initial_phase: Tensor | None = None, n_harmonics: int = 150, gain: float = 0.4
+    f0: Tensor,
+    *,
+    sample_rate: float,
+    initial_phase: Tensor | None = None,
+    n_harmonics: int = 150,
+    gain: float = 0.4,
+    precision: Precision = "double",
 ) -> Oscillation:
     r"""Falling sawtooth with the partials below half of the sample rate, and none above.
 
@@ -116,6 +134,8 @@ def sawtooth(
         Most partials; 150 reach half of 24 kHz from 80 Hz on.
     gain : float
         Amplitude of the fundamental; 2/π makes the ideal sawtooth's peak 1.
+    precision : "double" or "single"
+        See `accumulate_phase`.
 
     Returns
     -------
@@ -151,10 +171,14 @@ def sawtooth(
         value, step = found.unflatten(0, entry.shape).unbind(-1)
         return torch.addcmul(value, step, position.sub_(entry)).mul_(gain)
 
-    return Oscillation(*_from_phase(f0, look_up, sample_rate=sample_rate, initial_phase=initial_phase))
+    return Oscillation(
+        *_from_phase(f0, look_up, sample_rate=sample_rate, initial_phase=initial_phase, precision=precision)
+    )
 
 
-def naive_sawtooth(f0: Tensor, *, sample_rate: float, initial_phase: Tensor | None = None) -> Oscillation:
+def naive_sawtooth(
+    f0: Tensor, *, sample_rate: float, initial_phase: Tensor | None = None, precision: Precision = "double"
+) -> Oscillation:
     r"""Falling sawtooth that jumps from −1 to 1, with all its aliases.
 
     Parameters
@@ -164,6 +188,8 @@ def naive_sawtooth(f0: Tensor, *, sample_rate: float, initial_phase: Tensor | No
     sample_rate : float, Hz
     initial_phase : Tensor [shape=(...)] or None, cycles
         Default: 0.
+    precision : "double" or "single"
+        See `accumulate_phase`.
 
     Returns
     -------
@@ -183,7 +209,9 @@ def naive_sawtooth(f0: Tensor, *, sample_rate: float, initial_phase: Tensor | No
     def shape(phase: Tensor, frequency: Tensor) -> Tensor:
         return phase.mul_(-2).add_(1).to(f0.dtype).mul_(frequency > 0)
 
-    return Oscillation(*_from_phase(f0, shape, sample_rate=sample_rate, initial_phase=initial_phase))
+    return Oscillation(
+        *_from_phase(f0, shape, sample_rate=sample_rate, initial_phase=initial_phase, precision=precision)
+    )
 
 
 @cache
@@ -208,12 +236,15 @@ def _from_phase(
     *,
     sample_rate: float,
     initial_phase: Tensor | None,
+    precision: Precision,
     dtype: torch.dtype | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Wave of the phase, and the phase at the last sample.
 
     ``shape`` turns rows of phases, which it may overwrite, and of frequencies [shape=(n, ROW) each] into samples.
     """
+    if precision not in ("double", "single"):
+        raise ValueError(f"precision={precision!r}; choose 'double' or 'single'")
     lead, n_samples = f0.shape[:-1], f0.shape[-1]
     start = torch.zeros(lead, dtype=torch.float64, device=f0.device)
     if initial_phase is not None:
@@ -227,13 +258,16 @@ def _from_phase(
     parts = rows.split(size)
     _check_frequencies(parts)
     sums = (torch.cat([part.sum(dim=-1, dtype=torch.float64) for part in parts]) / sample_rate).view(*lead, -1)
-    sums -= sums.floor()
+    if precision == "double":
+        sums -= sums.floor()
     ends = torch.cumsum(sums, dim=-1) + start[..., None]
     starts = (ends - sums).view(-1, 1)
     wave = torch.empty_like(rows, dtype=dtype)
 
     for part, begin, out in zip(parts, starts.split(size), wave.split(size), strict=True):
         phase = torch.cumsum(part.double() / sample_rate, dim=-1).add_(begin)
+        if precision == "single":
+            phase = phase.mul_(2 * torch.pi).float().double().div_(2 * torch.pi)
         out.copy_(shape(phase.frac_(), part))
     final = ends[..., -1]
     return wave.view(*lead, -1)[..., :n_samples], final - final.floor()

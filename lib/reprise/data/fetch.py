@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -213,7 +214,9 @@ def _check_space(manifest: Manifest, root: Path) -> None:
         else:
             missing += max(0, file.bytes - present)
     missing += max(0, unknown)
-    needed, free = missing + manifest.extracted_bytes, shutil.disk_usage(root).free
+    # parts are joined before they are unpacked, and archives are hardly larger than what is in them
+    joined = manifest.extracted_bytes if any(file.part_of for file in manifest.files) else 0
+    needed, free = missing + joined + manifest.extracted_bytes, shutil.disk_usage(root).free
     if needed > free:
         raise FetchError(
             f"{manifest.name} needs {needed / 1e9:.3g} GB in {root} ({missing / 1e9:.3g} GB to download), "
@@ -248,9 +251,8 @@ def _install(manifest: Manifest, root: Path, *, on_progress: Progress) -> None:
     content = staging / manifest.folder
     try:
         content.mkdir()
-        for file in manifest.files:
-            path = _place(manifest, file, root)
-            if file.extract:
+        for path, extract in _pieces(manifest, root, staging=staging):
+            if extract:
                 part = staging / "part"
                 _merge(_extract(path, part, manifest), part, content)
                 shutil.rmtree(part)
@@ -260,6 +262,22 @@ def _install(manifest: Manifest, root: Path, *, on_progress: Progress) -> None:
         content.rename(folder)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+def _pieces(manifest: Manifest, root: Path, *, staging: Path) -> Iterator[tuple[Path, bool]]:
+    """Downloaded files, and whether each is to be unpacked; the parts of an archive as one file."""
+    for whole, files in groupby(manifest.files, key=lambda file: file.part_of):
+        paths = [(_place(manifest, file, root), file.extract) for file in files]
+        if whole is None:
+            yield from paths
+            continue
+        archive = staging / whole
+        with archive.open("wb") as out:
+            for path, _ in paths:
+                with path.open("rb") as part:
+                    shutil.copyfileobj(part, out, 1 << 20)
+        yield archive, True
+        archive.unlink()
 
 
 def _extract(path: Path, part: Path, manifest: Manifest) -> list[Path]:

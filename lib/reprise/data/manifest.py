@@ -2,6 +2,7 @@
 
 import difflib
 import hashlib
+from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -38,10 +39,12 @@ class RemoteFile(_Strict):
     bytes : int or None
         None where the size is not known, which is better than a guess: the hash alone then decides, and the server's
         word is taken for the progress and for how much is read at most.
-    sha256, md5 : str or None
-        Hexadecimal digits; at least one of them. SHA-256 decides where both are given.
+    sha256, sha1, md5 : str or None
+        Hexadecimal digits; at least one of them. The longest decides where several are given.
     extract : bool
         Whether it is an archive whose content is the data set.
+    part_of : str or None
+        Name of the archive of which it is a part: parts that follow one another are joined before they are extracted.
     """
 
     name: PlainName
@@ -49,24 +52,28 @@ class RemoteFile(_Strict):
     mirrors: tuple[Url, ...] = Field(default=(), strict=False)
     bytes: int | None = Field(default=None, gt=0)
     sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    sha1: str | None = Field(default=None, pattern=r"^[0-9a-f]{40}$")
     md5: str | None = Field(default=None, pattern=r"^[0-9a-f]{32}$")
     extract: bool
+    part_of: PlainName | None = None
 
     @model_validator(mode="after")
     def _has_hash(self) -> "RemoteFile":
-        if self.sha256 is None and self.md5 is None:
-            raise ValueError(f"{self.name}: a size proves nothing; give sha256 or md5")
+        if self.sha256 is None and self.sha1 is None and self.md5 is None:
+            raise ValueError(f"{self.name}: a size proves nothing; give sha256, sha1 or md5")
+        if self.part_of is not None and not self.extract:
+            raise ValueError(f"{self.name}: a part_of an archive is there to be extracted; say extract: true")
         return self
 
     @property
     def algorithm(self) -> str:
         """Name of the hash that decides."""
-        return "sha256" if self.sha256 else "md5"
+        return "sha256" if self.sha256 else "sha1" if self.sha1 else "md5"
 
     @property
     def digest(self) -> str:
         """Expected hash, as ``algorithm:digits``."""
-        return f"{self.algorithm}:{self.sha256 or self.md5}"
+        return f"{self.algorithm}:{self.sha256 or self.sha1 or self.md5}"
 
     def digest_of(self, path: Path) -> str:
         """Hash of a file on disk, to be compared with :attr:`digest`."""
@@ -115,6 +122,9 @@ class Manifest(_Strict):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"more than one file is called {', '.join(twice)}")
+        wholes = [whole for whole, _ in groupby(file.part_of for file in files) if whole is not None]
+        if len(wholes) != len(set(wholes)):
+            raise ValueError("the files that are part_of an archive must follow one another")
         return files
 
     @property

@@ -6,11 +6,13 @@ from typing import Any, Literal
 
 import numpy as np
 
+from reprise.data.autocorrelation import autocorrelation_pitch
+
 __all__ = ["Estimator", "estimate", "known_path", "on_grid", "read_known", "version_of"]
 
-Estimator = Literal["pyin", "dio", "harvest"]
+Estimator = Literal["pyin", "dio", "harvest", "autocorrelation"]
 
-_ESTIMATORS = ("pyin", "dio", "harvest")
+_ESTIMATORS = ("pyin", "dio", "harvest", "autocorrelation")
 _FRAME_SECONDS = 2048 / 22050
 _KNOWN_SUFFIX = ".f0.csv"
 
@@ -19,6 +21,8 @@ def version_of(estimator: str) -> str:
     """Library and version of an estimator, by which its labels are known; ValueError where it is missing."""
     if estimator not in _ESTIMATORS:
         raise ValueError(f"there is no estimator {estimator!r}; known: {', '.join(_ESTIMATORS)}")
+    if estimator == "autocorrelation":
+        return "1"
     if estimator == "pyin":
         from librosa.version import version
 
@@ -75,8 +79,9 @@ def estimate(
     y : ndarray [shape=(n_samples,)]
     sample_rate : int, Hz
     hop_length : int, samples
-    estimator : "pyin", "dio" or "harvest"
-        librosa's probabilistic YIN, or one of WORLD's where pyworld is installed.
+    estimator : "pyin", "dio", "harvest" or "autocorrelation"
+        librosa's probabilistic YIN, one of WORLD's where pyworld is installed, or Boersma's autocorrelation, which is
+        a dozen times faster than pYIN: see `reprise.data.autocorrelation`.
     fmin, fmax : float, Hz
         Range that is searched.
 
@@ -97,7 +102,10 @@ def estimate(
     """
     version_of(estimator)
     common: dict[str, Any] = {"sample_rate": sample_rate, "hop_length": hop_length, "fmin": fmin, "fmax": fmax}
-    f0 = _pyin(y, **common) if estimator == "pyin" else _world(y, estimator=estimator, **common)
+    if estimator == "autocorrelation":
+        f0 = autocorrelation_pitch(y, **common)
+    else:
+        f0 = _pyin(y, **common) if estimator == "pyin" else _world(y, estimator=estimator, **common)
     n_points = 1 + len(y) // hop_length
     # WORLD counts its frames in milliseconds and may be one off
     return np.pad(f0, (0, max(0, n_points - len(f0))))[:n_points].astype(np.float32)

@@ -12,7 +12,9 @@ import pandas as pd
 import soundfile
 
 from reprise.data.decode import length_is_estimated
-from reprise.data.table import ClipTableError, split_clips
+from reprise.data.table import ClipTableError, content_hashes, split_clips
+from reprise.files import read_json, sha256_json, write_json
+from reprise.paths import cache_root
 
 __all__ = [
     "EXTENSIONS",
@@ -29,7 +31,7 @@ __all__ = [
 ]
 
 # best first: of two encodings of one recording the better one stays
-EXTENSIONS = (".wav", ".flac", ".ogg", ".mp3")
+EXTENSIONS = (".wav", ".flac", ".au", ".ogg", ".mp3")
 MARKER = "SYNTHETIC.json"
 # a stream without a length is announced as one of millions of years
 MAX_SECONDS = 86400.0
@@ -121,10 +123,17 @@ def _decoded_frames(path: Path) -> int:
     return total
 
 
+def _must_be_decoded(path: Path) -> bool:
+    try:
+        return length_is_estimated(path)
+    except OSError:
+        return False  # whoever opens it next says why
+
+
 def _seconds(path: Path) -> float | str:
     try:
         header = soundfile.info(path)
-        n_frames = _decoded_frames(path) if length_is_estimated(path) else header.frames
+        n_frames = _decoded_frames(path) if _must_be_decoded(path) else header.frames
     except (soundfile.LibsndfileError, OSError) as error:
         return str(getattr(error, "error_string", error))
     seconds = n_frames / header.samplerate
@@ -133,10 +142,29 @@ def _seconds(path: Path) -> float | str:
     return seconds if seconds < MAX_SECONDS else "its header does not tell its length"
 
 
+def _lengths(paths: list[Path]) -> list[float | str]:
+    """Seconds of each file, or what is wrong with it; decoded lengths are remembered by content."""
+    with ThreadPoolExecutor(min(16, 4 * (os.cpu_count() or 1))) as pool:
+        slow = [path for path, decoded in zip(paths, pool.map(_must_be_decoded, paths), strict=True) if decoded]
+        if not slow:
+            return list(pool.map(_seconds, paths))
+        hashes = {Path(name): digest for name, digest in content_hashes(slow).items()}
+        record = cache_root() / "lengths" / f"{sha256_json(os.path.commonpath(slow))[:32]}.json"
+        try:
+            known = read_json(record) if record.is_file() else {}
+        except ValueError:
+            known = {}  # only a memory of what can be decoded again
+        lengths = list(pool.map(lambda path: known.get(hashes.get(path)) or _seconds(path), paths))
+    by_path = dict(zip(paths, lengths, strict=True))
+    found = {hashes[path]: by_path[path] for path in slow if isinstance(by_path[path], float)}
+    if not found.keys() <= known.keys():
+        write_json(record, known | found)
+    return lengths
+
+
 def measure(files: pd.DataFrame, problems: list[dict[str, str]]) -> pd.DataFrame:
     """Add ``duration`` (s), from the header where it tells; files that are no audio become problems and go."""
-    with ThreadPoolExecutor(min(16, 4 * (os.cpu_count() or 1))) as pool:
-        lengths = list(pool.map(_seconds, files["path"]))
+    lengths = _lengths(files["path"].tolist())
     for path, length in zip(files["path"], lengths, strict=True):
         if isinstance(length, str):
             problems.append(problem(path, reason=f"not readable as audio: {length}", action="excluded"))

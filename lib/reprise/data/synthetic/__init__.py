@@ -7,7 +7,18 @@ from typing import Any
 
 __all__ = ["available", "presets", "write"]
 
-_DATASETS = ("audioset", "irmas", "singing", "vocalset")
+_DATASETS = (
+    "audioset",
+    "billboard",
+    "emomusic",
+    "fma",
+    "giantsteps_key",
+    "gtzan",
+    "irmas",
+    "magnatagatune",
+    "singing",
+    "vocalset",
+)
 
 
 def available() -> list[str]:

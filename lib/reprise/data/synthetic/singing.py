@@ -25,7 +25,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "training": 3,
         "validation": 0,
         "testing": 2,
-        "song_seconds": (7.0, 9.0),
+        "song_seconds": (4.0, 5.5),
         "sample_rate": 24000,
     },
     "demo": {

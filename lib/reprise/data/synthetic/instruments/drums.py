@@ -6,9 +6,11 @@ from numpy.typing import NDArray
 from reprise.data.synthetic.instruments.filters import partials, shelf_noise
 from reprise.data.synthetic.instruments.style import Style
 
-__all__ = ["play_drums"]
+__all__ = ["Pattern", "play_drums"]
 
 Audio = NDArray[np.float32]
+Pattern = tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]
+"""Eighths of a bar at which bass drum, snare drum and cymbals are struck."""
 
 # eighths of a bar at which each is struck
 _PATTERNS = {
@@ -47,7 +49,9 @@ def _kit(sample_rate: int, rng: np.random.Generator) -> tuple[Audio, Audio, Audi
     return kick, snare, hat
 
 
-def play_drums(style: Style, *, n_samples: int, sample_rate: int, rng: np.random.Generator) -> Audio:
+def play_drums(
+    style: Style, *, n_samples: int, sample_rate: int, rng: np.random.Generator, pattern: Pattern | None = None
+) -> Audio:
     """Drums in time with a piece.
 
     Parameters
@@ -56,6 +60,8 @@ def play_drums(style: Style, *, n_samples: int, sample_rate: int, rng: np.random
     n_samples : int
     sample_rate : int, Hz
     rng : numpy.random.Generator
+    pattern : (tuple, tuple, tuple) of float, optional
+        Eighths of a bar at which bass drum, snare and cymbals are struck; default that of the genre.
 
     Returns
     -------
@@ -65,7 +71,7 @@ def play_drums(style: Style, *, n_samples: int, sample_rate: int, rng: np.random
     dry = np.zeros(n_samples, dtype=np.float32)
     first = int(np.floor(style.start / 4.0)) * 4.0
     bars = np.arange(int(np.ceil(n_samples / sample_rate * style.tempo / 240.0)) + 2)
-    for stroke, eighths in zip(_kit(sample_rate, rng), _PATTERNS[style.genre], strict=True):
+    for stroke, eighths in zip(_kit(sample_rate, rng), pattern or _PATTERNS[style.genre], strict=True):
         beats = (first + 4.0 * bars[:, None] + 0.5 * np.array(eighths, dtype=float)).ravel()
         starts = np.round(style.seconds(beats) * sample_rate + 0.004 * sample_rate * rng.standard_normal(len(beats)))
         for start, force in zip(starts.astype(int), rng.uniform(0.6, 1.0, len(beats)), strict=True):
