@@ -4,7 +4,7 @@
 #   ./run_all.sh                                  all papers, small synthetic data, minutes
 #   ./run_all.sh --profile demo 01                one paper at class-room scale
 #   ./run_all.sh --profile paper --data DIR 01    as published, on the real data set
-#   ./run_all.sh VERB [ARGUMENT]...               setup | test | lab | plan | scorecard | data | clean | run
+#   ./run_all.sh VERB [ARGUMENT]...               setup | test | lab | plan | scorecard | data | vocode | embed | clean | run
 #   ./run_all.sh VERB --help
 #
 # The first call makes the environment in .venv (a few minutes, 6 GB); later calls start at once. An active virtual or

@@ -27,7 +27,7 @@ FLOORS = (
     {"training", "runs", "data", "report"},
     {"papers", "notebooks", "notebook_parameters", "kernels", "pages"},
     {"plan"},
-    {"cli", "cli_run", "cli_data", "__main__"},
+    {"cli", "cli_run", "cli_data", "cli_vocode", "__main__"},
 )
 SIX = {"edm_separation", "irmas", "sawsing", "singing_technique", "tagging_preprocessing", "tune"}
 
@@ -45,6 +45,9 @@ POSITIONAL = {
     "report.reported.Reported.published_difference": "as Draws.difference",
     "stats.metrics.weighted_metrics": "weights before predictions and targets, which come in this order everywhere",
     "stats.multilabel.weighted_multilabel": "as weighted_metrics",
+    "stats.tagging.weighted_key_score": "as weighted_metrics",
+    "stats.tagging.weighted_r_squared": "as weighted_metrics",
+    "stats.tagging.weighted_tags": "as weighted_metrics",
 }
 
 

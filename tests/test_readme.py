@@ -52,7 +52,7 @@ def test_the_two_commands_are_those_of_ci():
         assert re.search(rf"(^|' ){re.escape(command)}( &&|$)", ci, re.MULTILINE)
 
 
-@pytest.mark.parametrize("verb", ["run", "plan", "scorecard", "clean", "test", "lab", "setup"])
+@pytest.mark.parametrize("verb", ["run", "plan", "scorecard", "vocode", "embed", "clean", "test", "lab", "setup"])
 def test_every_verb_and_option_is_described(verb):
     assert re.search(rf"`[^`]*\b{verb}\b[^`]*`", README)
     if verb == "run":

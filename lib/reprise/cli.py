@@ -1,4 +1,4 @@
-"""The command line: run, plan, scorecard, data, clean, and the way to the tests and to JupyterLab."""
+"""The command line: run, plan, scorecard, data, vocode, embed, clean, and the way to the tests and to JupyterLab."""
 
 import signal
 import subprocess
@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from reprise import __version__, cli_data, cli_run
+from reprise import __version__, cli_data, cli_embed, cli_run, cli_vocode
 from reprise.papers.catalogue import get, load_settings, papers
 from reprise.papers.choices import UsageError, check_profile, parse_overrides
 from reprise.paths import cache_root, figures_root, notebooks_root, project_root, runs_root
@@ -29,6 +29,8 @@ app = typer.Typer(
 )
 app.command("run")(cli_run.run)
 app.add_typer(cli_data.app, name="data")
+app.command("vocode")(cli_vocode.vocode)
+app.command("embed")(cli_embed.embed)
 
 MISUSED, STOPPED = 2, 130
 

@@ -101,6 +101,8 @@ class Vocoder(nn.Module, ABC):
         Remove the filters' delay, 10.6 ms and 3.3 ms in SawSing, which the authors' code keeps.
     voicing_gate : bool
         Learn when the harmonic source sounds, which the authors' models cannot; 66 parameters more.
+    phase_precision : "double" or "single"
+        See `reprise.audio.oscillators.accumulate_phase`; the authors' code has single precision.
 
     Notes
     -----
@@ -120,6 +122,7 @@ class Vocoder(nn.Module, ABC):
         crossfade: bool = False,
         compensate: bool = False,
         voicing_gate: bool = False,
+        phase_precision: Literal["double", "single"] = "double",
     ) -> None:
         super().__init__()
         if interpolation not in ("nearest", "linear"):
@@ -127,6 +130,7 @@ class Vocoder(nn.Module, ABC):
         self.sample_rate, self.hop_length = sample_rate, hop_length
         self.interpolation = interpolation
         self.crossfade, self.compensate = crossfade, compensate
+        self.phase_precision: Literal["double", "single"] = phase_precision
         gate = {"voicing": 1} if voicing_gate else {}
         self.network = Mel2Control({"f0": 1, **self.heads, **gate}, n_mels=n_mels)
 

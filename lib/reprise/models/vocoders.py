@@ -26,7 +26,13 @@ class SawSing(Vocoder):
     heads: ClassVar[dict[str, int]] = {"harmonic": 256, "noise": 80}
 
     def _source(self, controls: dict[str, Tensor], f0: Tensor, *, initial_phase: Tensor | None) -> Oscillation:
-        return sawtooth(f0, sample_rate=self.sample_rate, initial_phase=initial_phase, n_harmonics=N_HARMONICS)
+        return sawtooth(
+            f0,
+            sample_rate=self.sample_rate,
+            initial_phase=initial_phase,
+            n_harmonics=N_HARMONICS,
+            precision=self.phase_precision,
+        )
 
 
 class SawSub(Vocoder):
@@ -40,7 +46,9 @@ class SawSub(Vocoder):
     heads: ClassVar[dict[str, int]] = {"harmonic": 512, "noise": 80}
 
     def _source(self, controls: dict[str, Tensor], f0: Tensor, *, initial_phase: Tensor | None) -> Oscillation:
-        return naive_sawtooth(f0, sample_rate=self.sample_rate, initial_phase=initial_phase)
+        return naive_sawtooth(
+            f0, sample_rate=self.sample_rate, initial_phase=initial_phase, precision=self.phase_precision
+        )
 
 
 class DDSPAdd(Vocoder):
@@ -56,7 +64,9 @@ class DDSPAdd(Vocoder):
     heads: ClassVar[dict[str, int]] = {"amplitude": 1, "partials": N_HARMONICS, "noise": 80}
 
     def _source(self, controls: dict[str, Tensor], f0: Tensor, *, initial_phase: Tensor | None) -> Oscillation:
-        phase = accumulate_phase(f0, sample_rate=self.sample_rate, initial_phase=initial_phase)
+        phase = accumulate_phase(
+            f0, sample_rate=self.sample_rate, initial_phase=initial_phase, precision=self.phase_precision
+        )
         frame_f0 = controls["f0"].detach()
         below = harmonics_below_nyquist(frame_f0, sample_rate=self.sample_rate, n_harmonics=N_HARMONICS)
         amplitudes = _shares(controls["partials"], controls["amplitude"]) * below
@@ -91,7 +101,9 @@ class DWTS(Vocoder):
         self.tables = nn.Parameter(torch.randn(N_TABLES, TABLE_LENGTH))
 
     def _source(self, controls: dict[str, Tensor], f0: Tensor, *, initial_phase: Tensor | None) -> Oscillation:
-        phase = accumulate_phase(f0, sample_rate=self.sample_rate, initial_phase=initial_phase)
+        phase = accumulate_phase(
+            f0, sample_rate=self.sample_rate, initial_phase=initial_phase, precision=self.phase_precision
+        )
         wave = wavetable(
             self.tables,
             _shares(controls["weights"], controls["amplitude"]),

@@ -80,6 +80,14 @@ PAPERS: tuple[Paper, ...] = (
         datasets=("vocalset",),
     ),
     Paper(
+        slug="sawsing",
+        number="04",
+        notebook="04_sawsing.ipynb",
+        title="DDSP-based Singing Vocoders",
+        module="reprise.papers.sawsing",
+        datasets=("singing",),
+    ),
+    Paper(
         slug="irmas",
         number="05",
         notebook="05_irmas.ipynb",

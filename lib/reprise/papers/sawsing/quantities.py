@@ -19,8 +19,10 @@ __all__ = ["architecture_quantities", "setting_quantities", "source_quantities"]
 
 RIVALS = ("pwg", "hifigan", "fastdiff")
 ALIASED_AT = (113, 227, 442, 811)  # Hz
-HIGH_NOTE = 880.0  # Hz
+NOTES = {"phase_snr_110": 110.0, "phase_snr_220": 220.0, "phase_snr_440": 440.0, "phase_snr": 880.0}  # Hz
 DURATIONS = (2, 10, 60)  # s
+# samples at which the phase is compared, spread over the duration; all of them would change 0.25 dB
+N_COMPARED = 60_013
 
 
 def setting_quantities(settings: Settings) -> dict[str, float]:
@@ -93,10 +95,14 @@ def source_quantities(*, sample_rate: int = 24000) -> dict[str, float]:
     dict of str to float
         ``alias/<f0>hz``, energy of the naive sawtooth away from its partials over that at them;
         ``phase_snr/<duration>s``, energy of the partials of 880 Hz over that of the error if their phase is added up
-        in radians and stored in single precision.
+        in radians and stored in single precision; ``phase_snr_110/<duration>s`` and so on for 110, 220 and 440 Hz.
     """
     found = {f"alias/{f0}hz": _aliases(f0, sample_rate=sample_rate) for f0 in ALIASED_AT}
-    return found | {f"phase_snr/{seconds}s": _phase_snr(seconds, sample_rate=sample_rate) for seconds in DURATIONS}
+    return found | {
+        f"{name}/{seconds}s": _phase_snr(f0, seconds, sample_rate=sample_rate)
+        for name, f0 in NOTES.items()
+        for seconds in DURATIONS
+    }
 
 
 def _aliases(f0: int, *, sample_rate: int) -> float:
@@ -108,14 +114,14 @@ def _aliases(f0: int, *, sample_rate: int) -> float:
     return float(10 * np.log10(power[~partial].sum() / power[partial].sum()))
 
 
-def _phase_snr(seconds: int, *, sample_rate: int) -> float:
-    step = 2 * math.pi * HIGH_NOTE / sample_rate
-    numbers = np.arange(1, seconds * sample_rate + 1)
+def _phase_snr(f0: float, seconds: int, *, sample_rate: int) -> float:
+    step = 2 * math.pi * f0 / sample_rate
+    numbers = np.linspace(1, seconds * sample_rate, N_COMPARED).astype(int)
     exact = step * numbers
     # torch's running sum is rounded when it is stored, not at every addition, which would be far worse
     rounded = (float(np.float32(step)) * numbers).astype(np.float32)
     wave, error = np.zeros(len(exact)), np.zeros(len(exact))
-    for number in range(1, math.ceil(sample_rate / 2 / HIGH_NOTE)):
+    for number in range(1, math.ceil(sample_rate / 2 / f0)):
         partial = np.sin(number * exact) / number
         wave += partial
         error += np.sin(np.float32(number) * rounded) / number - partial

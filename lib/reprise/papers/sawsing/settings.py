@@ -10,7 +10,7 @@ from reprise.papers.sawsing.systems import ABLATIONS, SYSTEMS
 
 __all__ = ["FIXED_HOP", "Estimator", "Settings"]
 
-Estimator = Literal["auto", "pyin", "dio", "harvest"]
+Estimator = Literal["auto", "pyin", "dio", "harvest", "autocorrelation"]
 # product of the rates at which the GANs and the diffusion model go from frames to samples
 FIXED_HOP = 240
 UPSAMPLING = ("pwg", "hifigan", "fastdiff")
@@ -40,7 +40,7 @@ class Settings(BaseModel):
         "auto", description="labels for training; auto: DIO, the code's, where installed, else pYIN"
     )
     f0_evaluator: Estimator = Field(
-        "auto", description="pitch of the results; auto: not that of the labels, where another is installed"
+        "auto", description="pitch of the results; auto: autocorrelation, or pYIN where that has made the labels"
     )
     f0_search: tuple[float, float] = Field((65.0, 1047.0), description="Hz; range of the estimators (code)")
     f0_lowest: float = Field(80.0, gt=0, description="Hz; labels below it are unvoiced (code)")
@@ -54,6 +54,13 @@ class Settings(BaseModel):
     n_limited_songs: int = Field(3, ge=1, description="recordings of the limited scenario (abstract)")
     split_seed: int = Field(0, ge=0, description="seed of the division and, with a trial's own, of the choice of few")
 
+    mel_mean: float = Field(
+        0.0, description="taken from spectrograms before DDSP vocoders and NSF read them; the code takes nothing"
+    )
+    mel_deviation: float = Field(1.0, gt=0, description="by which they are then divided; the code divides by nothing")
+    start_level: float = Field(
+        0.0, description="added to the first biases of levels and filters in DDSP vocoders; −2.5 starts 25 dB softer"
+    )
     interpolation: Literal["nearest", "linear"] = Field(
         "nearest", description="f0 and amplitudes between frames: held (code), or in lines"
     )
@@ -92,7 +99,7 @@ class Settings(BaseModel):
     nsf_layers: int = Field(10, ge=1, description="layers of an NSF block")
     nsf_channels: int = Field(64, ge=4, multiple_of=2, description="channels of NSF")
     fastdiff_channels: int = Field(32, ge=4, description="channels of FastDiff")
-    discriminator_divisor: int = Field(1, ge=1, description="divides the channels of HiFi-GAN's discriminators")
+    discriminator_divisor: int = Field(1, ge=1, description="divides the channels of the GANs' discriminators")
     learning_rate_rivals: float = Field(2e-4, gt=0, description="Adam's rate, GANs and FastDiff; not known")
     weight_adversarial: float = Field(4.0, ge=0, description="of Parallel WaveGAN's adversarial loss (its paper)")
     weight_mel: float = Field(45.0, ge=0, description="of HiFi-GAN's mel loss (its paper)")
@@ -101,6 +108,9 @@ class Settings(BaseModel):
         0.25, ge=0, lt=1, description="share of the steps before Parallel WaveGAN has a discriminator (100 k of 400 k)"
     )
 
+    piece_seconds: float = Field(
+        5.0, gt=1, description="test songs are resynthesised whole and scored in pieces of about this length, in s"
+    )
     max_lag: int = Field(240, ge=0, description="samples by which outputs may be early or late, for MSSTFT")
     n_noise: int = Field(3, ge=1, description="draws of the noise branch over which scores are averaged; code: 1")
     embedding: str = Field("log_mel_statistics", description="of the Fréchet distance; the paper's is not known")
@@ -164,6 +174,11 @@ class Settings(BaseModel):
     def trained(self) -> tuple[str, ...]:
         """Systems with weights of their own, without the ablations."""
         return self.systems or tuple(name for name in SYSTEMS if name not in ABLATIONS)
+
+    @property
+    def piece_frames(self) -> int:
+        """Frames of a piece of a test song."""
+        return round(self.piece_seconds * self.sample_rate / self.hop_length)
 
     @property
     def n_held(self) -> int:

@@ -6,7 +6,17 @@ from typing import Any, Literal, NamedTuple
 
 from reprise.papers.choices import UnknownName, closest
 
-__all__ = ["ABLATIONS", "PAPER_SYSTEMS", "SYSTEMS", "Condition", "Family", "System", "split_condition"]
+__all__ = [
+    "ABLATIONS",
+    "PAPER_SYSTEMS",
+    "SYSTEMS",
+    "Condition",
+    "Family",
+    "Scenario",
+    "System",
+    "Voice",
+    "split_condition",
+]
 
 Family = Literal["sawsing", "ddsp_add", "dwts", "full", "sawsub", "nsf", "pwg", "hifigan", "fastdiff"]
 Scenario = Literal["regular", "limited"]
