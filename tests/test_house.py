@@ -13,6 +13,7 @@ import nbformat
 import pytest
 
 from reprise.notebook_parameters import PARAMETERS, check_parameters
+from reprise.pages import equation
 from reprise.papers.catalogue import PAPERS, load_settings
 from reprise.papers.choices import PROFILES
 
@@ -324,6 +325,13 @@ def test_a_notebook_is_clean_and_thin(path):
         for node in ast.walk(ast.parse(cell.source)):
             if isinstance(node, ast.FunctionDef | ast.ClassDef):
                 assert (node.end_lineno or 0) - node.lineno < 10, f"{where}: {node.name} belongs in the library"
+
+
+@notebooks
+def test_equations_of_a_notebook_can_be_drawn(path):
+    texts = [cell.source for cell in nbformat.read(path, 4).cells if cell.cell_type == "markdown"]
+    for tex in re.findall(r"(?s)\$\$.+?\$\$|(?<!\$)\$[^$\n]+\$", "\n".join(texts)):
+        assert "<code>" not in equation(tex.strip("$")), f"{tex} is shown as text in the page"
 
 
 @pytest.mark.parametrize("paper", REAL_PAPERS, ids=lambda paper: paper.slug)

@@ -14,6 +14,7 @@ FINGERPRINTS = {
     "irmas": "1e21b27c21e4426ec6cceba80ef3740d04f367c1845e1bb9f634710c5c907195",
     "sawsing": "b9eb57c77f8f9d6162b2e5b1bb0c66677f22e7fbda4545a765cc8e458e45b631",
     "singing_technique": "266667e80d3f3462754716e23183c003fc5943bc5b2a836f1917e46679f74c02",
+    "tune": "2a9eb57dc233637597c4aa7c60cd52ced893ebf0fec7174cb43069d698362010",
 }
 PINNED = ("value", "tolerance", "at_least", "at_most", "paper_difference", "paper_value", "margin")
 

@@ -13,6 +13,8 @@ from reprise.audio.bases import on_device
 
 __all__ = ["Oscillation", "accumulate_phase", "naive_sawtooth", "sawtooth", "upsample"]
 
+Precision = Literal["double", "single"]
+
 ROW = 256  # samples whose increments are added up before the sum is wrapped
 ROWS = 128  # rows that a processor thread works on: what stays in its cache
 TABLE = 8192  # entries per period; the interpolation error falls with the square
@@ -68,9 +70,6 @@ def upsample(frames: Tensor, *, hop_length: int, interpolation: Literal["nearest
         mixed = functional.interpolate(silent, scale_factor=float(hop_length), mode="linear", align_corners=False)
         lines = torch.where(mixed > 0, flat.repeat_interleave(hop_length, dim=-1), lines)
     return lines.reshape(*frames.shape[:-1], -1)
-
-
-Precision = Literal["double", "single"]
 
 
 def accumulate_phase(

@@ -80,6 +80,14 @@ PAPERS: tuple[Paper, ...] = (
         datasets=("vocalset",),
     ),
     Paper(
+        slug="tune",
+        number="03",
+        notebook="03_tune.ipynb",
+        title="Tailed U-Net: Multi-Scale Music Representation Learning",
+        module="reprise.papers.tune",
+        datasets=("magnatagatune",),
+    ),
+    Paper(
         slug="sawsing",
         number="04",
         notebook="04_sawsing.ipynb",
