@@ -28,7 +28,7 @@ FLOORS = (
     {"training", "runs", "data", "report"},
     {"papers", "notebooks", "notebook_parameters", "kernels", "pages"},
     {"plan"},
-    {"cli", "cli_run", "cli_data", "cli_vocode", "__main__"},
+    {"cli", "cli_run", "cli_data", "cli_vocode", "cli_embed", "__main__"},
 )
 SIX = {"edm_separation", "irmas", "sawsing", "singing_technique", "tagging_preprocessing", "tune"}
 

@@ -11,6 +11,7 @@ from reprise.models.hifigan import HiFiGAN, PeriodDiscriminators, ScaleDiscrimin
 from reprise.models.nsf import NSF
 from reprise.models.shapes import count_parameters
 from reprise.models.wavegan import ParallelWaveGAN, WaveDiscriminator, spectral_convergence_loss
+from reprise.models.wavegan import _Stretch as Stretch
 
 
 def mel(n_frames=9, *, batch=2):
@@ -44,6 +45,25 @@ def test_sizes_of_the_others():
     layer = (64 * 128 * 3 + 128) + 80 * 128 + 2 * (64 * 64 + 64)
     rest = 80 * 80 * 5 + (11 + 9 + 9 + 7) + 2 * 64 + (64 * 64 + 64) + 65
     assert merged(ParallelWaveGAN()) == 30 * layer + rest
+
+
+@pytest.mark.parametrize("rate", [2, 3, 5])
+def test_stretching_is_repetition_and_a_convolution(rate):
+    stretch = Stretch(rate).double()
+    torch.nn.init.normal_(stretch.weight, generator=torch.Generator().manual_seed(rate))
+    frames = torch.randn(
+        2, 1, 4, 7, dtype=torch.float64, generator=torch.Generator().manual_seed(1), requires_grad=True
+    )
+    plain = torch.nn.functional.conv2d(frames.repeat_interleave(rate, dim=-1), stretch.weight, padding=(0, rate))
+    ours = stretch(frames)
+    torch.testing.assert_close(ours, plain)
+    weights = torch.randn(ours.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+    for found, wanted in zip(
+        torch.autograd.grad((ours * weights).sum(), [frames, stretch.weight]),
+        torch.autograd.grad((plain * weights).sum(), [frames, stretch.weight]),
+        strict=True,
+    ):
+        torch.testing.assert_close(found, wanted)
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,29 @@ class _Layer(nn.Module):
         return (x + self.residual(y)) * math.sqrt(0.5), self.skip(y)
 
 
+class _Stretch(nn.Conv2d):
+    """Every frame repeated, then smoothed over time by one filter for all bands, a moving average at first.
+
+    What repetition and filter make of three neighbouring frames is a product with a small matrix, which is ten times
+    as fast on a CPU as a convolution with a single channel.
+    """
+
+    reads: Tensor
+
+    def __init__(self, rate: int) -> None:
+        super().__init__(1, 1, (1, 2 * rate + 1), padding=(0, rate), bias=False)
+        nn.init.constant_(self.weight, 1 / (2 * rate + 1))
+        # which of the frames before, at and after it each tap of each new frame reads
+        place = (torch.arange(rate)[:, None] + torch.arange(-rate, rate + 1)).div(rate, rounding_mode="floor")
+        reads = torch.stack([place == neighbour for neighbour in (-1, 0, 1)])
+        self.register_buffer("reads", reads.float(), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Stretch over the last axis."""
+        before, after = functional.pad(x, (1, 0))[..., :-1], functional.pad(x, (0, 1))[..., 1:]
+        return (torch.stack([before, x, after], dim=-1) @ (self.reads @ self.weight.flatten())).flatten(-2)
+
+
 class ParallelWaveGAN(nn.Module):
     """Generator of Parallel WaveGAN.
 
@@ -72,7 +95,7 @@ class ParallelWaveGAN(nn.Module):
         self.rates, self.n_mels = tuple(rates), n_mels
         self.hop_length = math.prod(rates)
         self.context = weight_norm(nn.Conv1d(n_mels, n_mels, 5, padding=2, bias=False))
-        self.smooth = nn.ModuleList(_smoother(rate) for rate in self.rates)
+        self.stretch = nn.ModuleList(weight_norm(_Stretch(rate)) for rate in self.rates)
         self.before = weight_norm(nn.Conv1d(1, channels, 1))
         per_cycle = n_layers // n_cycles
         self.layers = nn.ModuleList(_Layer(channels, n_mels, 2 ** (n % per_cycle)) for n in range(n_layers))
@@ -97,8 +120,8 @@ class ParallelWaveGAN(nn.Module):
 
     def _upsampled(self, mel: Tensor) -> Tensor:
         x = self.context(mel)[:, None]
-        for rate, smooth in zip(self.rates, self.smooth, strict=True):
-            x = smooth(x.repeat_interleave(rate, dim=-1))
+        for stretch in self.stretch:
+            x = stretch(x)
         return x[:, 0]
 
 
@@ -166,10 +189,3 @@ def spectral_convergence_loss(prediction: Tensor, target: Tensor) -> Tensor:
         )
         losses.append((theirs - ours).norm() / theirs.norm() + functional.l1_loss(ours.log(), theirs.log()))
     return torch.stack(losses).mean()
-
-
-def _smoother(rate: int) -> nn.Module:
-    """Convolution over time of a stretched spectrogram, a moving average at first."""
-    layer = nn.Conv2d(1, 1, (1, 2 * rate + 1), padding=(0, rate), bias=False)
-    nn.init.constant_(layer.weight, 1 / (2 * rate + 1))
-    return weight_norm(layer)

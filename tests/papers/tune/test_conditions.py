@@ -45,6 +45,16 @@ def test_settings_reach_the_trials(grid):
     assert probe.key_strategy is None
 
 
+def test_each_task_stops_its_probes_by_a_score_of_its_own_unless_all_stop_by_the_loss(grid):
+    def scores(**changes):
+        probes = {key: trial for key, trial in grid(**changes)[1].items() if key.condition == "mel_statistics"}
+        return [trial.protocol.score for trial in probes.values()]
+
+    assert scores() == ["auc", "accuracy", "key_score", "r2"]
+    assert scores(probe_score="average_precision") == ["average_precision", "accuracy", "key_score", "r2"]
+    assert scores(probe_score="loss") == ["loss"] * 4
+
+
 def test_stored_identities_come_back(grid):
     for trial in grid()[1].values():
         again = restored(trial.identity())

@@ -73,7 +73,7 @@ def test_random_windows_fit_and_depend_on_seed_and_side():
 def test_the_mean_of_a_clip_is_that_of_its_windows():
     bank = Bank(35, 9)
     windows = all_windows(bank, np.array([1, 0]), n_samples=10)
-    found = embed_windows(First(), bank, windows, n_samples=10, device="cpu")
+    found = embed_windows(First(), bank, windows=windows, n_samples=10, device="cpu")
     assert list(found) == [EMBEDDING]
     np.testing.assert_allclose(mean_of_clips(found[EMBEDDING], windows), [[1000, 0], [10, 19]])
 
@@ -86,7 +86,7 @@ def test_embeddings_do_not_depend_on_the_batch(monkeypatch):
     sizes = []
     for size in (1, 4, 100):
         monkeypatch.setitem(embedding.BATCH, "cpu", size)
-        sizes.append(embed_windows(First(), bank, windows, n_samples=10, device="cpu")[EMBEDDING])
+        sizes.append(embed_windows(First(), bank, windows=windows, n_samples=10, device="cpu")[EMBEDDING])
     assert torch.equal(sizes[0], sizes[1])
     assert torch.equal(sizes[0], sizes[2])
 
@@ -95,12 +95,12 @@ def test_blocks_are_averaged_over_time_and_the_last_is_the_representation():
     encoder = build_encoder(encoder_config("Vanilla TUNe Small"), seed=0).eval()
     bank = Bank(400, 300)
     windows = all_windows(bank, np.arange(2), n_samples=243)
-    found = embed_windows(encoder, bank, windows, n_samples=243, device="cpu", layers=True)
+    found = embed_windows(encoder, bank, windows=windows, n_samples=243, device="cpu", layers=True)
     assert list(found) == [
         *(f"Contr-{k}" for k in range(1, 5)), "Bot-U", *(f"Expa-{k}" for k in range(1, 5)),
         *(f"Tail-{k}" for k in range(1, 5)), EMBEDDING,
     ]  # fmt: skip
-    plain = embed_windows(encoder, bank, windows, n_samples=243, device="cpu")[EMBEDDING]
+    plain = embed_windows(encoder, bank, windows=windows, n_samples=243, device="cpu")[EMBEDDING]
     torch.testing.assert_close(found[EMBEDDING], plain)
     assert torch.equal(found["Tail-4"], found[EMBEDDING])
 

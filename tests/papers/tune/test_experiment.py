@@ -3,12 +3,14 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from reprise.papers.tune import experiment, pretraining
+from reprise.papers.tune.encoders import build_model
 from reprise.papers.tune.trials import TrialKey
-from reprise.runs import Store, TrialContext, run_grid
+from reprise.runs import Store, TrialContext, TrialResult, run_grid
 
 CURVES = ["epoch", "step", "loss", "valid_loss", "pair_accuracy", "lr"]
 
@@ -143,6 +145,28 @@ def test_test_clips_are_never_trained_on(grid, monkeypatch, tmp_path):
     task = collection.mtt
     assert used
     assert not set(used) & set(task.table["clip_id"].iloc[task.rows("test")])
+
+
+def test_a_clmr_tail_takes_the_encoder_of_its_parent(grid, tmp_path, monkeypatch):
+    _, trials = grid(systems=("clmr", "clmr_tail"), transfer_systems=())
+    trial, store = trials[key(condition="clmr_tail")], Store(tmp_path / "runs")
+    given = {name: value + 1 for name, value in build_model(trial.parent).state_dict().items()}
+    with store.claim(trial.parent):
+        store.commit(trial.parent, TrialResult({}, weights=given), seconds=1.0)
+    learnt = []
+
+    def trained(model, *_, **__):
+        learnt.extend(name for name, value in model.named_parameters() if value.requires_grad)
+        row = dict.fromkeys(("loss", "valid_loss", "pair_accuracy", "seconds", "step"), 1.0)
+        return pd.DataFrame([row]), []
+
+    monkeypatch.setattr(experiment, "pretrain", trained)
+    result = run(trial, tmp_path, store)
+    for name, value in given.items():
+        if name.startswith("encoder."):
+            assert torch.equal(result.weights[name.replace("encoder.", "encoder.tail.", 1)], value)
+    assert learnt
+    assert not any(name.startswith("encoder.tail.") for name in learnt)
 
 
 def test_changed_and_missing_data_are_refused(grid, tmp_path):

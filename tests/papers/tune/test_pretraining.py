@@ -94,11 +94,11 @@ def test_a_set_without_validation_clips_is_watched_on_what_it_learns_from(grid, 
 
 
 def test_the_loss_falls_from_chance(opened, tmp_path):
-    clips, config = opened(views=False, same_crop=True, epochs=8, epochs_middle=8, epochs_long=8, learning_rate=1e-3)
+    clips, config = opened(views=False, same_crop=True, epochs=4, epochs_middle=4, epochs_long=4, learning_rate=1e-3)
     context = TrialContext(folder=tmp_path, device="cpu", store=Store(tmp_path / "store"))
     curves, _ = pretrain(build_model(config), clips, config=config, context=context)
     assert list(curves.columns) == ["epoch", "step", "loss", "valid_loss", "pair_accuracy", "lr", "seconds"]
-    assert list(curves["step"]) == list(range(2, 17, 2))
+    assert list(curves["step"]) == [2, 4, 6, 8]
     # equal views: what is left is to tell the two clips of a group apart
     assert curves["loss"].iloc[0] < chance_loss(2)
     assert curves["loss"].iloc[-1] < curves["loss"].iloc[0] - 0.1

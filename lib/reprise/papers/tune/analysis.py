@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from reprise.papers.tune.settings import Settings
     from reprise.papers.tune.trials import Stage
 
-__all__ = ["LAYER", "PER_TRIAL", "Outcome", "label_of", "label_percents", "make_draws", "training_results"]
+__all__ = ["LAYER", "PER_TRIAL", "WITHIN", "Outcome", "label_of", "label_percents", "make_draws", "training_results"]
 
 # what follows auc or ap where the probe saw one map of the encoder
 LAYER = "_layer/"
@@ -81,17 +81,14 @@ def _tag_statistic(
 def _stacked(trials: list[StoredTrial], *, layers: bool) -> tuple[list[str], list[np.ndarray]]:
     """Kinds of probes that all seeds have, and their scores [shape=(n_clips, n_kinds, n_tags)]."""
     each = [_planes(trial) for trial in trials]
-    shared = [
-        ending for ending in each[0] if ending.startswith(LAYER) == layers and all(ending in own for own in each)
-    ]
+    shared = [ending for ending in each[0] if ending.startswith(LAYER) == layers and all(ending in own for own in each)]
     return shared, [np.stack([planes[ending] for ending in shared], axis=1) for planes in each] if shared else []
 
 
-def _in_words(sample: str, *, grouped: bool) -> str:
+def _in_words(sample: str, *, task: "Stage") -> str:
     """What was resampled, in this paper's words."""
-    if grouped:
-        return sample.replace("groups of clips", "artists or songs with all their clips")
-    return sample
+    grouped = sample.replace("groups of clips", "artists or songs with all their clips")
+    return sample.replace(" clips ", " songs ") if task == "key" else grouped
 
 
 def _task_draws(
@@ -116,7 +113,7 @@ def _task_draws(
     kept: dict[tuple[str, str], Estimate] = {}
     for key, estimate in draws.estimates.items():
         if np.isfinite(estimate.value):
-            kept[key] = replace(estimate, sample=_in_words(estimate.sample, grouped=groups is not None))
+            kept[key] = replace(estimate, sample=_in_words(estimate.sample, task=task))
     return replace(draws, estimates=kept)
 
 
@@ -235,9 +232,9 @@ def make_draws(outcome: Outcome, settings: "Settings", *, seed: int = 0) -> Draw
     Draws
         In percent, as the paper prints them: ``auc, ap`` of the linear probe on MagnaTagATune and the same with
         ``_mlp`` (two layers), ``_label_<percent>`` (with fewer labels) and ``_layer/<map>``, ``auc/<tag>, ap/<tag>``,
-        ``gtzan_accuracy, key_score, arousal_r2, valence_r2``, in points ``WITHIN``, ``auc_tuned`` and ``ap_tuned`` where
-        probes for tags are the supplement's; as they are: ``PER_TRIAL``, with t intervals over seeds; all quantities
-        without sampling. What a condition does not have, or not in all seeds, is absent.
+        ``gtzan_accuracy, key_score, arousal_r2, valence_r2``, the differences ``WITHIN``, and ``auc_tuned, ap_tuned``
+        where probes for tags are the supplement's; as they are: ``PER_TRIAL``, with t intervals over seeds; all
+        quantities without sampling. What a condition does not have, or not in all seeds, is absent.
 
     Notes
     -----

@@ -3,7 +3,8 @@
 import numpy as np
 
 from reprise.papers.tune.embedding import EMBEDDING, mean_of_clips
-from reprise.papers.tune.probing import Task, block_scores, macro, subset_scores, train_kinds
+from reprise.papers.tune.open_task import Task
+from reprise.papers.tune.probing import block_scores, macro, subset_scores, train_kinds
 from reprise.stats.songs import best_strategy, song_classes
 from reprise.stats.tagging import key_points, r_squared, tag_scores
 from reprise.training.probe import Probe, best_probe

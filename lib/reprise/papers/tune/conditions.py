@@ -191,12 +191,13 @@ class _Maker:
 
     def _protocol(self, task: TaskName) -> ProtocolConfig:
         ours, scores = self.settings, {"gtzan": "accuracy", "key": "key_score", "emotion": "r2"}
+        by_loss = ours.probe_score == "loss"
         return ProtocolConfig.model_validate(
             {
                 "name": ours.probe_protocol if task == "mtt" else ours.task_protocol,
                 "kinds": ours.probe_kinds,
                 "windows": ours.probe_windows if TASKS[task].kind == "tags" else "all",
-                "score": scores.get(task, ours.probe_score),
+                "score": "loss" if by_loss else scores.get(task, ours.probe_score),
                 "batch_size": ours.probe_batch,
                 "max_epochs": ours.probe_epochs,
             }

@@ -1,6 +1,5 @@
 """Clips as the trials see them: what is pre-trained on and what the probes are asked, from whatever sets there are."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -9,12 +8,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from reprise.data import datasets
-from reprise.data.datasets import gtzan, magnatagatune
-from reprise.data.datasets.giantsteps_key import KEYS
+from reprise.data.datasets import magnatagatune
 from reprise.data.wavebank import WaveBank
 from reprise.files import sha256_json
 from reprise.papers.corpus import ClipCorpus
+from reprise.papers.tune.clip_tables import SIDES, chosen_clips, class_names, load_table
 from reprise.papers.tune.systems import PRETRAINING_SETS, TASKS
 from reprise.papers.tune.trials import ClipsConfig
 
@@ -22,12 +20,6 @@ if TYPE_CHECKING:
     from reprise.papers.session import Session
 
 __all__ = ["Clips", "ClipsConfig", "Collection", "open_clips", "open_collection"]
-
-SIDES = ("train", "valid", "test")
-# probes for keys take pieces of this length, as the supplement's
-KEY_SECONDS = 30.0
-# fewer clips have no negatives worth the name
-FEWEST = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,9 +88,8 @@ class Clips(ClipCorpus):
             Position in the table of each song's first clip.
         """
         rows = self.rows(side)
-        songs, files = pd.factorize(self.table["path"].iloc[rows].astype(str))
-        first = np.unique(songs, return_index=True)[1]
-        return songs.astype(np.int64), rows[first][: len(files)]
+        songs, _ = pd.factorize(self.table["path"].iloc[rows].astype(str))
+        return songs.astype(np.int64), rows[np.unique(songs, return_index=True)[1]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,64 +133,6 @@ class Collection:
         return sha256_json({part: {name: c.fingerprint for name, c in sets.items()} for part, sets in parts.items()})
 
 
-def _options(config: ClipsConfig, folder: Path) -> dict[str, Any]:
-    """What the data set's own loader is told."""
-    if config.dataset == "magnatagatune":
-        return {"n_tags": config.n_tags or len(magnatagatune.TOP_TAGS), "untagged": config.untagged or "keep"}
-    if config.dataset == "giantsteps_key":
-        lengths = datasets.load(config.dataset, folder)["duration"]
-        if lengths.max() >= KEY_SECONDS:
-            return {"seconds": KEY_SECONDS, "short": "drop", "remainder": "drop"}
-    return {}
-
-
-def _load(config: ClipsConfig, folder: Path) -> pd.DataFrame:
-    table = datasets.load(config.dataset, folder, **_options(config, folder))
-    if config.dataset == "gtzan" and set(table["split"]) != set(SIDES):
-        # a part of the set may have all its clips on one side
-        drawn = datasets.load("gtzan", folder, split="stratified")
-        drawn.attrs["notes"] = [*drawn.attrs["notes"], "The published division leaves a side empty here."]
-        return drawn
-    return table
-
-
-def _spread(rows: np.ndarray, n: int | None) -> np.ndarray:
-    """At most n of the rows, at even distances."""
-    return rows if n is None or len(rows) <= n else rows[np.linspace(0, len(rows) - 1, n).round().astype(int)]
-
-
-def _chosen(table: pd.DataFrame, config: ClipsConfig) -> pd.DataFrame:
-    """Clips that are decoded; those of a pool are all called training clips."""
-    sides = table["split"].to_numpy()
-    places = {side: np.flatnonzero(sides == side) for side in SIDES}
-    if config.purpose == "task":
-        kept = np.sort(np.concatenate([_spread(places[side], config.max_clips) for side in SIDES]))
-        return table.iloc[kept].reset_index(drop=True)
-    long_enough = np.flatnonzero((table["duration"] * config.sample_rate >= config.shortest - 0.5).to_numpy())
-    inside = long_enough if config.pool == "all" else np.intersect1d(places["train"], long_enough)
-    pool = _spread(inside, config.max_clips)
-    beside = places["valid"][:0] if config.pool == "all" else np.intersect1d(places["valid"], long_enough)
-    watched = _spread(beside, config.n_watched)
-    found = table.iloc[np.concatenate([pool, watched])].reset_index(drop=True)
-    found["split"] = ["train"] * len(pool) + ["valid"] * len(watched)
-    if len(pool) < FEWEST:
-        raise ValueError(
-            f"{config.dataset} has {len(pool)} clips of {config.shortest / config.sample_rate:.2f} s or more to "
-            f"pre-train on, and {FEWEST} are the fewest; give a folder with more, or another set"
-        )
-    return found
-
-
-def _classes(table: pd.DataFrame, dataset: str) -> tuple[str, ...]:
-    names: dict[str, Callable[[], tuple[str, ...]]] = {
-        "magnatagatune": lambda: tuple(table.attrs["tags"]),
-        "gtzan": lambda: tuple(gtzan.GENRES),
-        "giantsteps_key": lambda: tuple(KEYS),
-        "emomusic": lambda: ("arousal", "valence"),
-    }
-    return names[dataset]()
-
-
 @lru_cache(maxsize=16)
 def open_clips(config: ClipsConfig, folder: Path) -> Clips:
     """Read, choose and decode clips; a second call in one process costs nothing.
@@ -221,7 +154,7 @@ def open_clips(config: ClipsConfig, folder: Path) -> Clips:
     ValueError
         If there are too few clips to pre-train on, or a side or the answers of a task are missing.
     """
-    table = _load(config, folder)
+    table = load_table(config, folder)
     notes = [f"{config.dataset}: {note}" for note in table.attrs.get("notes", [])]
     for problem in table.attrs.get("problems", [])[:5]:
         notes.append(f"{Path(problem['path']).name}: {problem['reason']} ({problem['action']}).")
@@ -229,8 +162,8 @@ def open_clips(config: ClipsConfig, folder: Path) -> Clips:
     classes: tuple[str, ...] = ()
     if config.purpose == "task":
         kind = next(task.kind for task in TASKS.values() if task.dataset == config.dataset)
-        classes = _classes(table, config.dataset)
-    chosen = _chosen(table, config)
+        classes = class_names(table, config.dataset)
+    chosen = chosen_clips(table, config)
     if config.purpose == "task":
         _require_sides(chosen, classes, config=config, folder=folder)
     if len(chosen) < len(table):

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from reprise.audio.views import ViewAugment
 from reprise.data import synthetic
@@ -19,7 +19,7 @@ from reprise.papers.tune.conditions import conditions
 from reprise.papers.tune.encoders import build_encoder, build_model
 from reprise.papers.tune.outcome import label_of
 from reprise.papers.tune.settings import Settings
-from reprise.papers.tune.systems import PRETRAINING_SETS, TASKS
+from reprise.papers.tune.systems import PRETRAINING_SETS, TASKS, split_condition
 from reprise.papers.tune.trials import ClipsConfig, EncoderConfig, PretrainTrial, ProbeTrial
 from reprise.seeds import torch_generator
 from reprise.training.contrastive import contrastive_step
@@ -48,7 +48,7 @@ class _Size:
         """No more than so many clips on each side."""
         if most is None:
             return self
-        return _Size(*(min(most, n) for n in (self.train, self.valid, self.test)), self.seconds)
+        return _Size(min(most, self.train), min(most, self.valid), min(most, self.test), self.seconds)
 
 
 # clips as published (fact sheet); a song of Billboard is taken for four minutes
@@ -90,12 +90,12 @@ def _sizes(settings: Settings) -> dict[str, _Size]:
     for name in PUBLISHED:
         preset = synthetic.presets(name)[settings.synthetic]
         if "training" in preset:
-            n_train, n_test = preset["training"], preset["testing"]
-            counts = [round(0.8 * n_train), n_train - round(0.8 * n_train), n_test]
+            n_train = round(0.8 * preset["training"])
+            found[name] = _Size(n_train, preset["training"] - n_train, preset["testing"], preset["seconds"])
         else:
             clips = preset.get("clips") or preset.get("songs") or 10 * preset["per_genre"]
-            counts = [round(part * clips) for part in PARTS]
-        found[name] = _Size(*counts, preset["seconds"])
+            n_train, n_valid, n_test = (round(part * clips) for part in PARTS)
+            found[name] = _Size(n_train, n_valid, n_test, preset["seconds"])
     return found
 
 
@@ -115,7 +115,9 @@ def _collection(settings: Settings) -> Any:
         pretraining[name] = clips(PRETRAINING_SETS[name], purpose="pretrain", pool="train",
                                   size=size.limited(settings.max_pretrain_clips))  # fmt: skip
     tasks = {
-        name: clips(TASKS[name].dataset, purpose="task", size=sizes[TASKS[name].dataset].limited(settings.max_probe_clips))
+        name: clips(
+            TASKS[name].dataset, purpose="task", size=sizes[TASKS[name].dataset].limited(settings.max_probe_clips)
+        )
         for name in settings.tasks
     }
     folders = {size: Path("forecast") for size in sizes}
@@ -133,17 +135,17 @@ class _Cost:
 
 
 def _measure(trial: PretrainTrial, device: str) -> _Cost:
-    """Time and memory of a step and of a pass, per clip of the paper's length."""
+    """Time and memory of a step and of a pass, per clip."""
     model = build_model(trial.model_copy(update={"parent": None})).to(device)
-    on_cpu = device == "cpu"
-    groups = 1 if on_cpu else trial.groups
-    batch = 2 if on_cpu else trial.batch_size
-    length = max(PROBE_SAMPLES, int(getattr(model.encoder, "smallest_input", 0))) if on_cpu else trial.n_samples
-    length = min(length, trial.n_samples) if trial.n_samples >= PROBE_SAMPLES else trial.n_samples
+    batch, groups, length = trial.batch_size, trial.groups, trial.n_samples
+    if device == "cpu":
+        # enough for any network, and the cost is in proportion
+        shortest = max(PROBE_SAMPLES, int(getattr(model.encoder, "smallest_input", 0)))
+        batch, groups, length = 2, 1, min(length, shortest)
     first, second = _noise(2 * batch, length).to(device).chunk(2)
     loss = contrastive_step(temperature=trial.temperature, groups=groups, split_norms=trial.split_norms)
-    learnt = [value for value in model.parameters() if value.requires_grad]
-    optimizer, saved = torch.optim.Adam(learnt, lr=trial.learning_rate), {}
+    optimizer = torch.optim.Adam([value for value in model.parameters() if value.requires_grad])
+    saved: dict[int, int] = {}
 
     def remember(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
@@ -152,39 +154,34 @@ def _measure(trial: PretrainTrial, device: str) -> _Cost:
 
     def step() -> None:
         saved.clear()
-        with torch.autocast(device.partition(":")[0], dtype=torch.bfloat16, enabled=trial.autocast and not on_cpu):
-            with torch.autograd.graph.saved_tensors_hooks(remember, lambda tensor: tensor):
-                value = loss(model, (first, second))
+        half = trial.autocast and device != "cpu"
+        with (
+            torch.autocast(device.partition(":")[0], dtype=torch.bfloat16, enabled=half),
+            torch.autograd.graph.saved_tensors_hooks(remember, lambda tensor: tensor),
+        ):
+            value = loss(model, (first, second))
         optimizer.zero_grad(set_to_none=True)
         value.backward()
         optimizer.step()
         _wait(device)
 
-    def forward() -> None:
-        with torch.no_grad():
-            model.encoder(first)
-        _wait(device)
-
     stepped = _quickest(step)
-    model.eval()
-    passed = _quickest(forward)
+    passed = _pass_cost(model.encoder.eval(), first, device=device)
     weights = sum(parameter.untyped_storage().nbytes() for parameter in model.parameters())
     share = trial.n_samples / (batch * length)
     kept = max(0, sum(saved.values()) - weights)
-    return _Cost(stepped * share, passed * share, kept * share, count_parameters(model))
+    return _Cost(stepped * share, passed * trial.n_samples / length, kept * share, count_parameters(model))
 
 
-def _pass_cost(encoder: EncoderConfig, *, n_samples: int, device: str) -> float:
-    """Seconds of a pass of one window through an encoder that is not trained."""
-    network = build_encoder(encoder, seed=0).to(device).eval()
-    audio = _noise(2, n_samples).to(device)
+def _pass_cost(encoder: nn.Module, audio: Tensor, *, device: str) -> float:
+    """Seconds of a pass without gradients, per window."""
 
     def forward() -> None:
         with torch.no_grad():
-            network(audio)
+            encoder(audio)
         _wait(device)
 
-    return _quickest(forward) / 2
+    return _quickest(forward) / len(audio)
 
 
 def _view_cost(trial: PretrainTrial, device: str) -> float:
@@ -245,26 +242,22 @@ def plan(settings: Settings) -> pd.DataFrame:
     grid = conditions(settings, collection, seeds=[0], device=device)
     measured: dict[EncoderConfig, _Cost] = {}
     passes: dict[EncoderConfig, float] = {}
-    views: float | None = None
     rows: dict[str, dict[str, Any]] = {}
+    views = next((_view_cost(trial, device) for trial in grid.values() if isinstance(trial, PretrainTrial)), 0.0)
     for key, trial in grid.items():
         row = rows.setdefault(key.condition, {"stage": label_of(key.condition), "trials": 0, "hours": 0.0})
         row["trials"] += settings.n_seeds
         if isinstance(trial, PretrainTrial):
-            views = _view_cost(trial, device) if views is None else views
             if trial.encoder not in measured:
                 measured[trial.encoder] = _measure(trial, device)
-            cost = measured[trial.encoder]
-            seen = collection.pretraining[_set_of(trial)].size.train // trial.batch_size * trial.batch_size
-            row |= {"epochs": trial.epochs, "clip_passes": seen * trial.epochs * settings.n_seeds}
-            row |= {"memory_gb": cost.saved_bytes * trial.batch_size / 1e9}
-            row["disk_gb"] = 4 * cost.parameters * settings.n_seeds / 1e9
-            row["hours"] += seen * trial.epochs * settings.n_seeds * (cost.step + views) / 3600
-        else:
-            if trial.parent is None and trial.encoder not in passes:
-                passes[trial.encoder] = _pass_cost(trial.encoder, n_samples=trial.n_samples, device=device)
-            each = passes[trial.encoder] if trial.parent is None else measured[trial.parent.encoder].forward
-            row["hours"] += each * _windows(collection.tasks[trial.task], trial) * settings.n_seeds / 3600
+            clips = collection.pretraining[split_condition(key.condition).pretraining].size.train
+            _add_training(row, trial, cost=measured[trial.encoder], views=views, n_clips=clips, n=settings.n_seeds)
+            continue
+        if trial.parent is None and trial.encoder not in passes:
+            encoder = build_encoder(trial.encoder, seed=0).to(device).eval()
+            passes[trial.encoder] = _pass_cost(encoder, _noise(2, trial.n_samples).to(device), device=device)
+        each = passes[trial.encoder] if trial.parent is None else measured[trial.parent.encoder].forward
+        row["hours"] += each * _windows(collection.tasks[trial.task], trial) * settings.n_seeds / 3600
     frame = pd.DataFrame(rows.values()).rename(columns={"hours": "cpu_hours" if device == "cpu" else "gpu_hours"})
     used = {clips.name for clips in (*collection.pretraining.values(), *collection.tasks.values())}
     sizes = _sizes(settings)
@@ -273,5 +266,11 @@ def plan(settings: Settings) -> pd.DataFrame:
     return pd.concat([frame, pd.DataFrame([audio])], ignore_index=True)
 
 
-def _set_of(trial: PretrainTrial) -> str:
-    return next(name for name, dataset in PRETRAINING_SETS.items() if dataset == trial.clips.dataset)
+def _add_training(
+    row: dict[str, Any], trial: PretrainTrial, *, cost: _Cost, views: float, n_clips: int, n: int
+) -> None:
+    """Puts what n pre-trainings cost into a row."""
+    passes = n_clips // trial.batch_size * trial.batch_size * trial.epochs * n
+    row |= {"epochs": trial.epochs, "clip_passes": passes, "disk_gb": 4 * cost.parameters * n / 1e9}
+    row["memory_gb"] = cost.saved_bytes * trial.batch_size / 1e9
+    row["hours"] += passes * (cost.step + views) / 3600

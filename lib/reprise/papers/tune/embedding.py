@@ -95,7 +95,7 @@ def all_windows(bank: WaveBank, rows: np.ndarray, *, n_samples: int) -> Windows:
 
 @torch.no_grad()
 def embed_windows(
-    encoder: nn.Module, bank: WaveBank, windows: Windows, *, n_samples: int, device: str, layers: bool = False
+    encoder: nn.Module, bank: WaveBank, *, windows: Windows, n_samples: int, device: str, layers: bool = False
 ) -> dict[str, Tensor]:
     """Representations of windows.
 

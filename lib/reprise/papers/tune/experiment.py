@@ -10,8 +10,8 @@ from reprise.papers.tune.answers import answer
 from reprise.papers.tune.corpus import Clips, open_clips
 from reprise.papers.tune.embedding import embed
 from reprise.papers.tune.encoders import build_encoder, build_model
+from reprise.papers.tune.open_task import open_task
 from reprise.papers.tune.pretraining import pretrain
-from reprise.papers.tune.probing import open_task
 from reprise.papers.tune.trials import PretrainTrial, ProbeTrial, restored
 from reprise.runs import StoredTrial, TrialContext, TrialResult
 from reprise.training.contrastive import ContrastiveModel

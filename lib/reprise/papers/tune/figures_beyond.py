@@ -94,7 +94,7 @@ def plot_layers(frames: Mapping[str, pd.DataFrame]) -> Figure:
     Parameters
     ----------
     frames : mapping of str to DataFrame
-        Title → from :func:`reprise.papers.tune.comparisons.layer_frame`, with conditions of one network.
+        Title → from :func:`reprise.papers.tune.blocks.layer_frame`, with conditions of one network.
 
     Returns
     -------

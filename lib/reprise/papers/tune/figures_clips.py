@@ -1,7 +1,7 @@
 """Pictures of the clips: how often tags occur, how well they are found, and which clips are alike to an encoder."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -35,7 +35,7 @@ def prevalence_frame(clips: "Clips") -> pd.DataFrame:
         the order of frequency on the training side; last a row ``without any tag``.
     """
     targets = np.asarray(clips.targets).astype(bool)
-    columns = {"tag": [*clips.tags, "without any tag"]}
+    columns: dict[str, Any] = {"tag": [*clips.tags, "without any tag"]}
     for side in SIDES:
         own = targets[clips.rows(side)]
         counts = np.append(own.sum(axis=0), (~own.any(axis=1)).sum())
@@ -65,7 +65,7 @@ def plot_prevalence(frame: pd.DataFrame) -> Figure:
     ax.set_xticks(places, frame["tag"], rotation=90, fontsize=8)
     ax.set_xlim(-0.8, len(frame) - 0.2)
     ax.set_ylabel("Clips with the tag (%)")
-    ax.legend(title="side", ncols=3, loc="upper center")
+    ax.legend(ncols=3, loc="upper center")
     return figure
 
 

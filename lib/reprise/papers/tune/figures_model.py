@@ -1,6 +1,7 @@
 """Figure 1 from the live network: contractive path, bottom, expansive path and tail with all their links."""
 
 from itertools import pairwise
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -12,7 +13,7 @@ from matplotlib.patches import FancyBboxPatch, Patch
 from torch import nn
 
 from reprise.models.tune import TUNe, shape_trace
-from reprise.papers.tune.comparisons import block_names
+from reprise.papers.tune.blocks import block_names
 
 __all__ = ["COLOURS", "WORDS", "architecture", "block_steps", "plot_architecture", "plot_blocks", "plot_lengths"]
 
@@ -50,32 +51,30 @@ def architecture(encoder: nn.Module, *, length: int = 59_049) -> pd.DataFrame:
     before it. Paper: Vélez Vásquez and Burgoyne 2022, Figure 1. Notebook: 03_tune.ipynb.
     """
     trace = shape_trace(encoder, length=length)
-    rows: list[dict[str, object]] = []
+    rows: list[dict[str, Any]] = []
     names = iter(block_names(trace))
     pending, arriving = 0, 1
-    for block in trace.itertuples():
-        if block.kind == "up":
-            pending, arriving = int(block.parameters), int(block.channels)
+    for block in trace.to_dict("records"):
+        if block["kind"] == "up":
+            pending, arriving = block["parameters"], block["channels"]
             continue
-        extra = int(block.in_channels) - arriving
-        source = next((row for row in reversed(rows) if extra and _fits(row, block.length, extra)), None)
+        extra = block["in_channels"] - arriving
+        source = next((row for row in reversed(rows) if extra and _fits(row, block["length"], extra)), None)
         rows.append(
             {
                 "name": next(names),
-                "path": block.path,
-                "channels": block.channels,
-                "length": block.length,
-                "parameters": int(block.parameters) + pending,
-                "depth": round(np.log(length / block.length) / np.log(3)),
+                **{key: block[key] for key in ("path", "channels", "length")},
+                "parameters": block["parameters"] + pending,
+                "depth": round(np.log(length / block["length"]) / np.log(3)),
                 "link": "" if source is None else source["name"],
                 "link_channels": extra,
             }
         )
-        pending, arriving = 0, int(block.channels)
+        pending, arriving = 0, block["channels"]
     return pd.DataFrame(rows)
 
 
-def _fits(row: dict[str, object], length: int, channels: int) -> bool:
+def _fits(row: dict[str, Any], length: int, channels: int) -> bool:
     return row["length"] == length and row["channels"] == channels and row["path"] != "tail"
 
 
@@ -189,13 +188,16 @@ def block_steps(encoder: TUNe) -> dict[str, list[str]]:
     }
     if encoder.plus:
         kinds["tail block"].insert(1, "beside it: U's block\nof this length\n(the plus)")
-    return {kind: [step if isinstance(step, str) else _in_words(step) for step in steps] for kind, steps in kinds.items()}
+    return {
+        kind: [step if isinstance(step, str) else _in_words(step) for step in steps] for kind, steps in kinds.items()
+    }
 
 
 def _in_words(module: nn.Module) -> str:
     if isinstance(module, nn.Conv1d | nn.ConvTranspose1d):
         kind = "transposed\nconvolution" if isinstance(module, nn.ConvTranspose1d) else "convolution"
-        return f"{kind}\n{module.in_channels} → {module.out_channels}\nkernel {module.kernel_size[0]}, stride {module.stride[0]}"
+        channels = f"{module.in_channels} → {module.out_channels}"
+        return f"{kind}\n{channels}\nkernel {module.kernel_size[0]}, stride {module.stride[0]}"
     if isinstance(module, nn.MaxPool1d):
         return f"maximum\nof {module.kernel_size}"
     return {"BatchNorm1d": "batch norm", "ReLU": "ReLU"}.get(type(module).__name__, type(module).__name__)

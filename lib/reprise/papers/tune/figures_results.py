@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from reprise.papers.tune.comparisons import with_interval
+from reprise.papers.tune.intervals import with_interval
 from reprise.papers.tune.outcome import label_of
 from reprise.papers.tune.systems import BASELINES, split_condition
 from reprise.report.draws import Draws
@@ -141,6 +141,10 @@ def plot_scores(frame: pd.DataFrame) -> Figure:
                         color=colour)  # fmt: skip
         ax.plot(part["paper"], places + 0.12, color="0.35", zorder=1, **PAPER)
         _chance(ax, metric)
+        if metric.endswith("_r2"):
+            # R² has no lower end, and intervals of few clips reach far down
+            shown = np.concatenate([part["ours"].dropna(), part["paper"].dropna(), [0.0]])
+            ax.set_xlim(max(ax.get_xlim()[0], shown.min() - 25), 102)
         ax.set_xlabel(AXES.get(metric, metric))
         ax.grid(visible=True, axis="x")
         ax.grid(visible=False, axis="y")
@@ -166,7 +170,7 @@ def plot_tail(series: pd.DataFrame) -> Figure:
     Parameters
     ----------
     series : DataFrame
-        From :func:`reprise.papers.tune.comparisons.tail_series`.
+        From :func:`reprise.papers.tune.blocks.tail_series`.
 
     Returns
     -------
@@ -176,7 +180,9 @@ def plot_tail(series: pd.DataFrame) -> Figure:
     places = series["tail"].to_numpy()
     for index, (ax, metric) in enumerate(zip(axes, ("auc", "ap"), strict=True)):
         ran = series[series[metric].notna()]
-        ax.errorbar(ran["tail"], ran[metric], yerr=spans(ran, metric), fmt="o-", color=f"C{index}", label="ours, 95 % CI")
+        ax.errorbar(
+            ran["tail"], ran[metric], yerr=spans(ran, metric), fmt="o-", color=f"C{index}", label="ours, 95 % CI"
+        )
         ax.plot(places, series[f"{metric}_paper"], color="0.35",
                 **(PAPER | {"linestyle": "--", "linewidth": 1.0}), label="paper")  # fmt: skip
         words = [f"{row.tail}\n{row.length} left\nc = {row.filters}" for row in series.itertuples()]
@@ -233,15 +239,21 @@ def plot_epochs(frame: pd.DataFrame) -> Figure:
     metrics = list(dict.fromkeys(frame["metric"]))
     figure, axes = plt.subplots(len(metrics), 2, figsize=(9.6, 1.1 + 2.3 * len(metrics)), squeeze=False, sharex="col")
     for row, metric in zip(axes, metrics, strict=True):
-        for name, part in frame[frame["metric"] == metric].groupby("system", sort=False):
+        for index, (name, part) in enumerate(frame[frame["metric"] == metric].groupby("system", sort=False)):
             style = {"color": colour_of(str(name)), "label": label_of(str(name))}
             ours = part[part["ours"].notna()].sort_values("epochs")
-            row[0].errorbar(ours["epochs"], ours["ours"], yerr=spans(ours, "ours"), fmt="o-", **style)
+            # neighbours are moved apart a little, or their intervals would cover each other
+            row[0].errorbar(
+                ours["epochs"] * 1.03 ** (index - 1), ours["ours"], yerr=spans(ours, "ours"), fmt="o-", **style
+            )
             theirs = part.sort_values("paper_epochs")
             row[1].plot(theirs["paper_epochs"], theirs["paper"], **(PAPER | {"linestyle": "--"}), **style)
         for ax in row:
             ax.set_ylabel(AXES[metric])
-    for ax, key, title in ((axes[0, 0], "epochs", "ours, 95 % CI"), (axes[0, 1], "paper_epochs", "paper, one run each")):
+    for ax, key, title in (
+        (axes[0, 0], "epochs", "ours, 95 % CI"),
+        (axes[0, 1], "paper_epochs", "paper, one run each"),
+    ):
         ax.set_title(title)
         ax.set_xscale("log")
         ticks = sorted(set(frame[key]))

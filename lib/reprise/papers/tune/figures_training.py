@@ -58,7 +58,13 @@ def plot_curves(curves: pd.DataFrame, *, n_visible: int) -> Figure:
         colour = colour_of(str(name))
         # several conditions of one colour
         used[colour] = used.get(colour, -1) + 1
-        style = {"color": colour, "linestyle": _LINES[used[colour] % 4], "linewidth": 1.5}
+        style = {
+            "color": colour,
+            "linestyle": _LINES[used[colour] % 4],
+            "linewidth": 1.5,
+            "marker": "o",
+            "markersize": 2.5,
+        }
         left.plot(part["step"], part["loss"], label=part["label"].iloc[0], **style)
         if (part["n"] > 1).any():
             left.fill_between(part["step"], part["lowest"], part["highest"], color=style["color"], alpha=0.15,
@@ -133,9 +139,9 @@ def plot_views(changed: "Mapping[str, Tensor]", *, sample_rate: int = 22_050) ->
     levels = 20 * torch.log10(batch.square().mean(dim=1).sqrt().clamp_min(1e-8))
     seconds = batch.shape[1] / sample_rate
     # places by hand: to find them for so many pictures takes longer than to draw them
-    figure, axes = plt.subplots(n_rows, COLUMNS, figsize=(11.0, 0.7 + 1.9 * n_rows), squeeze=False, layout="none")
-    figure.subplots_adjust(left=0.05, right=0.89, top=1 - 0.3 / (0.7 + 1.9 * n_rows), bottom=0.5 / (0.7 + 1.9 * n_rows),
-                           wspace=0.08, hspace=0.22)  # fmt: skip
+    height = 0.7 + 1.9 * n_rows
+    figure, axes = plt.subplots(n_rows, COLUMNS, figsize=(11.0, height), squeeze=False, layout="none")
+    figure.subplots_adjust(left=0.065, right=0.89, top=1 - 0.3 / height, bottom=0.5 / height, wspace=0.08, hspace=0.22)
     for place, ax in enumerate(axes.flat):
         if place >= len(names):
             ax.set_visible(False)
@@ -148,7 +154,7 @@ def plot_views(changed: "Mapping[str, Tensor]", *, sample_rate: int = 22_050) ->
         ax.set_yticks([0, N_MELS // 2, N_MELS] if place % COLUMNS == 0 else [])
         ax.set_xticks(range(int(seconds) + 1) if place + COLUMNS >= len(names) else [])
     figure.supxlabel("Time (s)", fontsize=10)
-    figure.supylabel("Mel band", fontsize=10)
+    figure.supylabel("Mel band", fontsize=10, x=0.005)
     figure.colorbar(shown, cax=figure.add_axes((0.91, 0.15, 0.015, 0.7)), label="dB below the original's peak")
     return figure
 

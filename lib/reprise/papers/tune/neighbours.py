@@ -1,15 +1,20 @@
 """What sounds alike to an encoder: nearest clips, how many tags they share, and a map of all clips."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 
 from reprise.papers.tune.outcome import MTT, Outcome
 from reprise.seeds import derive_seed
 
+if TYPE_CHECKING:
+    from reprise.papers.tune.trials import Stage
+
 __all__ = ["embedding_map", "main_tags", "neighbour_quality", "neighbours", "similarities"]
 
 
-def similarities(outcome: Outcome, condition: str, *, task: str = MTT, seed: int | None = None) -> np.ndarray:
+def similarities(outcome: Outcome, condition: str, *, task: "Stage" = MTT, seed: int | None = None) -> np.ndarray:
     """Cosines of the test clips' representations after their common mean is taken away.
 
     Parameters
@@ -34,7 +39,7 @@ def similarities(outcome: Outcome, condition: str, *, task: str = MTT, seed: int
     return unit @ unit.T
 
 
-def _order(outcome: Outcome, scores: np.ndarray, place: int, *, task: str) -> np.ndarray:
+def _order(outcome: Outcome, scores: np.ndarray, place: int, *, task: "Stage") -> np.ndarray:
     """Other clips from the most to the least similar; those of the same recording are left out."""
     groups = outcome.table(task)["group"].to_numpy()
     order = np.argsort(-scores[place], kind="stable")
@@ -42,7 +47,7 @@ def _order(outcome: Outcome, scores: np.ndarray, place: int, *, task: str) -> np
 
 
 def neighbours(
-    outcome: Outcome, condition: str, row: int, k: int = 5, *, task: str = MTT, seed: int | None = None
+    outcome: Outcome, condition: str, row: int, k: int = 5, *, task: "Stage" = MTT, seed: int | None = None
 ) -> pd.DataFrame:
     """Test clips that are nearest to one of them.
 

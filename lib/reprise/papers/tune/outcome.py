@@ -185,7 +185,7 @@ class Outcome:
         ----------
         condition : str
         array : str
-            ``scores_linear``, ``scores_mlp``, ``label_scores_<percent>``; ``scores`` of the probe that validation chose.
+            ``scores_linear``, ``scores_mlp`` or ``label_scores_<percent>``; ``scores`` of the probe that was chosen.
         task : str
 
         Returns

@@ -1,24 +1,15 @@
 """Probes of one task on the representations of one fixed encoder."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
-from torch import Tensor, nn
 
-from reprise.papers.tune.corpus import Clips
-from reprise.papers.tune.embedding import (
-    EMBEDDING,
-    Windows,
-    all_windows,
-    embed_windows,
-    mean_of_clips,
-    random_windows,
-)
-from reprise.papers.tune.trials import ProbeTrial, ProtocolConfig
+from reprise.papers.tune.embedding import EMBEDDING
+from reprise.papers.tune.open_task import Task
+from reprise.papers.tune.trials import ProtocolConfig
 from reprise.seeds import torch_generator
-from reprise.stats.songs import song_key_score
 from reprise.stats.tagging import tag_scores
 from reprise.training.probe import (
     STOPPING,
@@ -30,129 +21,18 @@ from reprise.training.probe import (
     supplement_grid,
     train_probes,
 )
-from reprise.training.probe_types import Kind, Score
 
-__all__ = ["Task", "label_subset", "open_task", "probe_configs", "stopping_of", "train_kinds"]
+__all__ = [
+    "block_scores",
+    "label_subset",
+    "macro",
+    "probe_configs",
+    "stopping_of",
+    "subset_scores",
+    "train_kinds",
+]
 
 RATES = {"paper": 3e-4, "code": 1e-3}
-
-
-@dataclass(frozen=True)
-class Task:
-    """Representations and answers of one task.
-
-    Attributes
-    ----------
-    config : ProbeTrial
-    clips : Clips
-    rows : dict of str to ndarray of int
-        Of each side, positions in the table of ``clips``.
-    windows : dict of str to Windows
-        Of each side.
-    features : dict of str to dict of str to Tensor [shape=(n_windows, features)]
-        Of each side, by block; ``embedding`` is the encoder's own output.
-    averaged : bool
-        Whether probes see the mean over a clip's windows.
-    device : str
-    """
-
-    config: ProbeTrial
-    clips: Clips
-    rows: dict[str, np.ndarray]
-    windows: dict[str, Windows]
-    features: dict[str, dict[str, Tensor]]
-    averaged: bool
-    device: str
-
-    @property
-    def kind(self) -> Kind:
-        """What the probes answer."""
-        if self.clips.kind is None:
-            raise ValueError(f"clips of {self.clips.name} were opened for pre-training, not as a task")
-        return self.clips.kind
-
-    def targets(self, side: str) -> np.ndarray:
-        """Answers of the clips of a side, as ``Clips.targets`` has them."""
-        return self.clips.targets[self.rows[side]]
-
-    def scaling(self) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and deviation of the values of clips that are not tested on; 0 and 1 for other answers."""
-        if self.kind != "values":
-            return np.zeros(1), np.ones(1)
-        known = np.concatenate([self.targets("train"), self.targets("valid")])
-        deviation = known.std(axis=0)
-        return known.mean(axis=0), np.where(deviation > 0, deviation, 1.0)
-
-    def inputs(self, side: str, block: str = EMBEDDING) -> tuple[Tensor, Tensor | None]:
-        """Features of a side as the probes see them, and the clip of each row where clips have several."""
-        values, windows = self.features[side][block], self.windows[side]
-        if self.averaged:
-            return mean_of_clips(values, windows).to(self.device), None
-        several = len(windows) > len(self.rows[side])
-        return values.to(self.device), torch.from_numpy(windows.clips).to(self.device) if several else None
-
-    def examples(self, side: str, block: str = EMBEDDING) -> Examples:
-        """Features and answers of a side."""
-        features, clips = self.inputs(side, block)
-        targets = self.targets(side)
-        if self.kind == "values":
-            mean, deviation = self.scaling()
-            targets = ((targets - mean) / deviation).astype(np.float32)
-        return Examples(features, torch.from_numpy(targets).to(self.device), clips)
-
-    def predict(self, probe: Probe, side: str, block: str = EMBEDDING) -> np.ndarray:
-        """Probabilities, or values on the scale of the answers, of the clips of a side [shape=(n_clips, n_outputs)]."""
-        features, clips = self.inputs(side, block)
-        answers = probe.predict(features, clips).double().cpu().numpy()
-        if self.kind != "values":
-            return answers
-        mean, deviation = self.scaling()
-        return answers * deviation + mean
-
-    def score(self) -> tuple[str | Score, bool]:
-        """What stops probes, and whether it is another one than asked for, as the validation clips have no such."""
-        name = self.config.protocol.score
-        truth = self.targets("valid")
-        if self.config.task == "key":
-            songs, first = self.clips.songs("valid")
-            return (song_key_score(songs, self.clips.targets[first]), False) if name == "key_score" else (name, False)
-        known = {
-            "tags": lambda: bool((truth.any(axis=0) & ~truth.all(axis=0)).any()),
-            "values": lambda: bool((np.ptp(truth, axis=0) > 0).any()),
-        }.get(self.kind, lambda: True)()
-        return (name, False) if known or name == "loss" else ("loss", True)
-
-
-def open_task(encoder: nn.Module, clips: Clips, *, config: ProbeTrial, device: str) -> Task:
-    """Embed the clips of a task.
-
-    Parameters
-    ----------
-    encoder : Module
-        In evaluation mode, on the device.
-    clips : Clips
-        Opened for the task.
-    config : ProbeTrial
-    device : str
-
-    Returns
-    -------
-    Task
-    """
-    bank = clips.bank.to(device)
-    averaged = config.task != "mtt" or config.protocol.name == "supplement"
-    rows = {side: clips.rows(side) for side in ("train", "valid", "test")}
-    windows = {}
-    for side, chosen in rows.items():
-        if side == "test" or averaged or config.protocol.windows == "all":
-            windows[side] = all_windows(bank, chosen, n_samples=config.n_samples)
-        else:
-            windows[side] = random_windows(bank, chosen, n_samples=config.n_samples, seed=config.seed, side=side)
-    features = {
-        side: embed_windows(encoder, bank, here, n_samples=config.n_samples, device=device, layers=config.layers)
-        for side, here in windows.items()
-    }
-    return Task(config, clips, rows, windows, features, averaged, device)
 
 
 def probe_configs(protocol: ProtocolConfig, kind: str, *, n_features: int, seed: int) -> list[ProbeConfig]:
@@ -189,7 +69,7 @@ def _train(task: Task, train: Examples, *, kinds: Sequence[str], block: str = EM
     configs = {kind: probe_configs(protocol, kind, n_features=n_features, seed=task.config.seed) for kind in kinds}
     probes = train_probes(
         train,
-        task.examples("valid", block),
+        task.examples("valid", block=block),
         configs=[config for group in configs.values() for config in group],
         kind=task.kind,
         n_classes=len(task.clips.classes) if task.kind == "classes" else None,
@@ -239,7 +119,19 @@ def label_subset(n_clips: int, *, fraction: float, seed: int) -> np.ndarray:
 
 
 def subset_scores(task: Task, fraction: float) -> np.ndarray:
-    """Test probabilities of a linear probe that learns from a part of the training clips [shape=(n, n_outputs)]."""
+    """Score the test clips by a linear probe that learns from a part of the training clips.
+
+    Parameters
+    ----------
+    task : Task
+    fraction : float, 0 < fraction ≤ 1
+        See :func:`label_subset`; the validation clips are all there.
+
+    Returns
+    -------
+    ndarray [shape=(n_clips, n_outputs)]
+        Probabilities.
+    """
     chosen = label_subset(len(task.rows["train"]), fraction=fraction, seed=task.config.seed)
     whole = task.examples("train")
     if whole.clips is None:
@@ -253,18 +145,45 @@ def subset_scores(task: Task, fraction: float) -> np.ndarray:
 
 
 def block_scores(task: Task) -> dict[str, np.ndarray]:
-    """Test probabilities of a linear probe on each block's mean over time, by the block's name."""
+    """Score the test clips by a linear probe on the mean over time of each block's output.
+
+    Parameters
+    ----------
+    task : Task
+        With the outputs of the blocks.
+
+    Returns
+    -------
+    dict of str to ndarray [shape=(n_clips, n_outputs)]
+        Probabilities by the block's name, in the order in which blocks run.
+
+    Notes
+    -----
+    Paper: Vélez Vásquez and Burgoyne 2022, supplement, Figures S3 and S4. Notebook: 03_tune.ipynb.
+    """
     found = {}
     for block in task.features["train"]:
         if block != EMBEDDING:
-            probe = _train(task, task.examples("train", block), kinds=("linear",), block=block)["linear"]
-            found[block] = task.predict(probe, "test", block)
+            probe = _train(task, task.examples("train", block=block), kinds=("linear",), block=block)["linear"]
+            found[block] = task.predict(probe, "test", block=block)
     return found
 
 
 def macro(scores: np.ndarray, targets: np.ndarray) -> tuple[float, float]:
-    """ROC-AUC and average precision, means over the tags that have them; NaN without such tags."""
-    return tuple(_known_mean(values) for values in tag_scores(scores, targets))  # type: ignore[return-value]
+    """Mean ROC-AUC and average precision over tags.
+
+    Parameters
+    ----------
+    scores : ndarray [shape=(n, n_tags)]
+    targets : ndarray of bool [shape=(n, n_tags)]
+
+    Returns
+    -------
+    auc, average_precision : float, 0 to 1
+        Over the tags that have them; NaN where none has.
+    """
+    auc, precision = tag_scores(scores, targets)
+    return _known_mean(auc), _known_mean(precision)
 
 
 def _known_mean(values: np.ndarray) -> float:
