@@ -31,7 +31,9 @@ def test_real_trials_become_numbers_neighbours_and_verdicts(grid, tiny_settings,
         stored = found.stored[key]
         for metric in ("auc", "ap", "auc_mlp", "auc_label_30", "gtzan_accuracy", "key_score", "arousal_r2"):
             if metric in stored.metrics and key.stage != "pretrain":
-                assert draws.value(key.condition, metric) == pytest.approx(100 * stored.metrics[metric], abs=0.1)
+                # scores of probes with few labels are stored in half precision, where near ones become equal
+                near = 1.0 if "label" in metric else 1e-3
+                assert draws.value(key.condition, metric) == pytest.approx(100 * stored.metrics[metric], abs=near)
     frame = blocks.layer_frame(draws, conditions=("vanilla_small",))
     assert frame["auc"].notna().all()
     assert len(comparisons.learning_curves(found)) == 4

@@ -148,8 +148,15 @@ def _trial(key: TrialKey, settings: Settings, *, collection: "Collection", devic
 
 def _training(key: TrialKey, settings: Settings) -> TrainingConfig:
     limited = key.scenario == "limited"
-    steps = settings.steps_limited if limited else settings.steps_regular
     rival = SYSTEMS[key.system].family in ("pwg", "hifigan", "fastdiff")
+    steps, early, stretch = (
+        max(1, round(number * (settings.rival_steps if rival else 1.0)))
+        for number in (
+            settings.steps_limited if limited else settings.steps_regular,
+            settings.early_steps,
+            settings.valid_every,
+        )
+    )
     return TrainingConfig(
         n_songs=settings.n_limited_songs if limited else None,
         batch_size=settings.batch_size,
@@ -159,8 +166,8 @@ def _training(key: TrialKey, settings: Settings) -> TrainingConfig:
         fill_batch=settings.fill_batch,
         learning_rate=settings.learning_rate_rivals if rival else settings.learning_rate,
         steps=steps,
-        valid_every=settings.valid_every,
-        early_step=settings.early_steps if settings.early_steps <= steps else None,
+        valid_every=stretch,
+        early_step=early if early <= steps else None,
         selection=settings.selection,
         loss=_loss(key, settings, steps=steps),
     )

@@ -81,6 +81,14 @@ class Crops:
         self.rows = kept if len(kept) else rows
         self._plan = lru_cache(maxsize=1)(self._draw)
         self._plan(0)
+        # all frames in one piece, so that a batch is one look-up on the device
+        lengths = [min(len(songs.mel(row, mel)), len(songs.f0(row))) for row in self.rows]
+        pairs = list(zip(self.rows, lengths, strict=True))
+        self._mel = torch.cat([songs.mel(row, mel)[:length] for row, length in pairs]).to(device)
+        self._f0 = torch.cat([songs.f0(row)[:length] for row, length in pairs]).to(device)
+        self._first = np.zeros(len(songs.table), dtype=np.int64)
+        self._first[self.rows] = np.cumsum([0, *lengths[:-1]])
+        self._gains = songs.gains.to(device)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -123,11 +131,9 @@ class Crops:
         plan, offsets = self._plan(epoch)
         part = slice(place * self.training.batch_size, (place + 1) * self.training.batch_size)
         rows, frames = plan.rows[part], plan.frames[part]
-        songs, hop = self.songs, self.mel.hop_length
+        hop = self.mel.hop_length
         starts = frames * hop + offsets[part]
-        audio = songs.bank.batch(rows, starts, self.n_frames * hop, device=self.device)
-        spans = [(row, slice(frame, frame + self.n_frames)) for row, frame in zip(rows, frames, strict=True)]
-        mel = torch.stack([songs.mel(row, self.mel)[span] for row, span in spans])
-        f0 = torch.stack([songs.f0(row)[span] for row, span in spans])
-        gains = songs.gains[torch.from_numpy(rows)].to(self.device)
-        return Crop(audio * gains[:, None], mel.to(self.device), f0.to(self.device), step)
+        audio = self.songs.bank.batch(rows, starts, self.n_frames * hop, device=self.device)
+        places = torch.from_numpy((self._first[rows] + frames)[:, None] + np.arange(self.n_frames)).to(self.device)
+        gains = self._gains[torch.from_numpy(rows).to(self.device)]
+        return Crop(audio * gains[:, None], self._mel[places], self._f0[places], step)

@@ -43,6 +43,8 @@ def run_trial(config: VocoderTrial, context: TrialContext) -> TrialResult:
         If there is no data folder, or it is not the one that the trial was made for.
     """
     songs = _open(config)
+    if context.device.startswith("cuda"):
+        songs.bank.to(context.device)
     network = _built(config).to(context.device)
     curves, notes = None, []
     metrics: dict[str, float] = {}

@@ -88,6 +88,9 @@ class Settings(BaseModel):
     switch_step: int = Field(5000, ge=0, description="steps before unvoiced frames leave the f0 loss (code: calls)")
     steps_regular: int = Field(28140, ge=1, description="steps of the regular scenario; the log's last, 71 h")
     steps_limited: int = Field(1314, ge=1, description="steps of the limited scenario; the log's at 3 h")
+    rival_steps: float = Field(
+        1.0, gt=0, le=1, description="steps of GANs and FastDiff, relative to the others'; the paper gave hours"
+    )
     early_steps: int = Field(1314, ge=1, description="steps after which speed of convergence is compared: 3 h")
     valid_every: int = Field(440, ge=1, description="steps between validations; the log's are an hour apart")
     selection: Literal["last", "best"] = Field("last", description="weights: last, as the code's best are, or best")

@@ -259,6 +259,7 @@ def plot_epochs(frame: pd.DataFrame) -> Figure:
         ticks = sorted(set(frame[key]))
         ax.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
         ax.set_xticks([], minor=True)
+        ax.set_xlim(ticks[0] / 1.4, 1.4 * ticks[-1])
     for ax in axes[-1]:
         ax.set_xlabel("Epochs")
     figure.legend(*axes[0, 1].get_legend_handles_labels(), loc="outside lower center", ncols=3)

@@ -99,7 +99,7 @@ class Task:
 
         Returns
         -------
-        Examples
+        reprise.training.probe_types.Examples
         """
         features, clips = self.inputs(side, block=block)
         targets = self.targets(side)
