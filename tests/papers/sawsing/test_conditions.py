@@ -24,8 +24,8 @@ OTHER = {
     "early_steps": 1, "valid_every": 1, "selection": "best", "hifigan_size": "V1", "pwg_layers": 6, "pwg_channels": 8,
     "nsf_blocks": 2, "nsf_layers": 3, "nsf_channels": 8, "fastdiff_channels": 8, "discriminator_divisor": 8,
     "learning_rate_rivals": 0.1, "weight_adversarial": 1.0, "weight_mel": 1.0, "weight_features": 1.0,
-    "discriminator_start": 0.5, "rival_steps": 0.5, "piece_seconds": 2.0, "max_lag": 8, "n_noise": 1, "held_seconds": 0.3,
-    "held_cents": 50.0, "n_partials": 2,
+    "discriminator_start": 0.5, "rival_steps": 0.5, "piece_seconds": 2.0, "max_lag": 8, "n_noise": 1,
+    "held_seconds": 0.3, "held_cents": 50.0, "n_partials": 2,
 }  # fmt: skip
 # settings with one choice, or that no other choice goes with
 FIXED = {"hop_length", "embedding"}

@@ -67,12 +67,12 @@ def _tags(task: Task, scores: dict[str, np.ndarray], arrays: dict[str, np.ndarra
     for fraction in task.config.label_fractions:
         # all labels: that probe is there already
         values = scores["linear"] if fraction == 1 else subset_scores(task, fraction)
-        arrays[f"label_scores_{100 * fraction:g}"] = values.astype(np.float16)
+        arrays[f"label_scores_{100 * fraction:g}"] = values.astype(np.float32)
         add(values, f"_label_{100 * fraction:g}")
     if task.config.layers:
         blocks = block_scores(task)
         arrays["layer_names"] = np.array(list(blocks))
-        arrays["layer_scores"] = np.stack(list(blocks.values())).astype(np.float16)
+        arrays["layer_scores"] = np.stack(list(blocks.values())).astype(np.float32)
         for block, values in blocks.items():
             add(values, f"_layer/{block}")
     return metrics

@@ -10,6 +10,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Patch
+from matplotlib.ticker import MaxNLocator
 from torch import nn
 
 from reprise.models.tune import TUNe, shape_trace
@@ -162,6 +163,7 @@ def plot_lengths(frames: dict[str, pd.DataFrame]) -> Figure:
         right.plot(places, frame["length"] * frame["channels"], **style)
     for ax, name in ((left, "Points in time"), (right, "Numbers in the map")):
         ax.set_yscale("log")
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         ax.set_xlabel("Block")
         ax.set_ylabel(name)
     figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=5)

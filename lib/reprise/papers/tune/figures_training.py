@@ -152,9 +152,10 @@ def plot_views(changed: "Mapping[str, Tensor]", *, sample_rate: int = 22_050) ->
         ax.set_title(f"{NAMES.get(names[place], names[place])}  ({change})", fontsize=9)
         ax.grid(visible=False)
         ax.set_yticks([0, N_MELS // 2, N_MELS] if place % COLUMNS == 0 else [])
+        if place % COLUMNS == 0:
+            ax.set_ylabel("Mel band", fontsize=9)
         ax.set_xticks(range(int(seconds) + 1) if place + COLUMNS >= len(names) else [])
     figure.supxlabel("Time (s)", fontsize=10)
-    figure.supylabel("Mel band", fontsize=10, x=0.005)
     figure.colorbar(shown, cax=figure.add_axes((0.91, 0.15, 0.015, 0.7)), label="dB below the original's peak")
     return figure
 
