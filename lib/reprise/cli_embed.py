@@ -16,9 +16,7 @@ Weights = Annotated[
     ),
 ]
 Source = Annotated[Path, typer.Option("--in", metavar="FOLDER", help="Recordings, at any depth.")]
-Target = Annotated[
-    Path, typer.Option("--out", metavar="FILE", help="Table to write: .parquet (needs pyarrow), .csv or .npz.")
-]
+Target = Annotated[Path, typer.Option("--out", metavar="FILE", help="Table to write: .parquet, .csv or .npz.")]
 
 
 def embed(weights: Weights, source: Source, target: Target) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -103,8 +102,8 @@ def embed_folder(source: str | Path, target: str | Path, *, weights: str | Path,
     source : str or Path
         Folder with WAV, FLAC, AU, Ogg or MP3 files at any depth.
     target : str or Path
-        ``.parquet`` (where ``pyarrow`` is installed), ``.csv``, or ``.npz`` (``path``, ``seconds``, ``n_windows``,
-        ``embeddings``); appears only when it is whole.
+        ``.parquet``, ``.csv``, or ``.npz`` (``path``, ``seconds``, ``n_windows``, ``embeddings``); appears only when it
+        is whole.
     weights : str or Path
         Folder for `reprise.papers.tune.stored_encoder.open_encoder`.
     device : str
@@ -130,14 +129,8 @@ def embed_folder(source: str | Path, target: str | Path, *, weights: str | Path,
 
 
 def _check_target(target: Path) -> None:
-    suffix = target.suffix.lower()
-    if suffix not in FORMATS:
+    if target.suffix.lower() not in FORMATS:
         raise CannotEmbed(f"{target}: the table is written as {', '.join(FORMATS)}; give the file such an ending")
-    if suffix == ".parquet" and find_spec("pyarrow") is None:
-        raise CannotEmbed(
-            f"{target}: Parquet needs the package pyarrow, which is not installed; `pip install pyarrow`, or give the "
-            "file the ending .npz or .csv"
-        )
     if target.is_dir() or not target.absolute().parent.is_dir():
         problem = "is a folder" if target.is_dir() else f"there is no folder {target.parent}"
         raise CannotEmbed(f"{target}: {problem}; name a file in a folder that there is")
