@@ -231,6 +231,6 @@ def render(clip: Clip, *, seed: int, sample_rate: int, balance: Balance) -> Audi
         audio = play(_player(clip, code, seed=seed, balance=balance), style, rng=rng, spoken=spoken, **size)
         parts.append(Part(audio, float(gain), 0.0 if code in ("voi", BASS) else float(rng.uniform(-0.6, 0.6))))
     if clip.drums:
-        audio = unit_level(play_drums(style, rng=rng, **size))
+        audio = unit_level(play_drums(style, rng=rng, n_samples=size["n_samples"], sample_rate=sample_rate))
         parts.append(Part(audio, float(rng.uniform(*balance.drums)), 0.0))
     return mix(parts, studio, n_channels=balance.n_channels, sample_rate=sample_rate, rng=rng)
