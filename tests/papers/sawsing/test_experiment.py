@@ -81,9 +81,9 @@ def test_a_vocoder_is_trained_scored_and_stored(grid, tmp_path):
     for name, values in again.items():
         np.testing.assert_allclose(values, stored.arrays[name], rtol=1e-4, atol=1e-6)
     row = int(songs.rows("test")[0])
-    output = experiment.resynthesis(stored, songs, row)
+    output = experiment.resynthesis(stored, songs, row=row)
     assert output.audio.shape == (1, songs.mel(row, trial.mel).shape[0] * 240)
-    assert torch.equal(output.audio, experiment.resynthesis(stored, songs, row).audio)
+    assert torch.equal(output.audio, experiment.resynthesis(stored, songs, row=row).audio)
 
 
 @pytest.mark.parametrize("system", ["sawsing", pytest.param("pwg", marks=pytest.mark.slow)])
@@ -174,7 +174,7 @@ def test_test_songs_are_never_trained_or_validated_on(grid, tmp_path, monkeypatc
 
     def watched(network, songs, rows, **options):
         used.extend(rows)
-        return real_validate(network, songs, rows, **options)
+        return real_validate(network, songs, rows=rows, **options)
 
     monkeypatch.setattr(training, "validate", watched)
     run(trials[key("sawsing", "limited")], tmp_path)

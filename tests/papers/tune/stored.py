@@ -114,7 +114,7 @@ def _arrays(key, clips, skill, rng):
         arrays |= {"targets": truth, "songs": songs, "answers": answers}
     if key.stage == "emotion":
         arrays |= {"targets": targets, "scores": targets + rng.standard_normal(targets.shape) / (1 + skill)}
-    arrays = {name: np.asarray(value, np.float16) if "scores" in name else value for name, value in arrays.items()}
+    arrays = {name: np.asarray(value, np.float32) if "scores" in name else value for name, value in arrays.items()}
     return arrays | {"rows": rows, "embeddings": np.maximum(values, 0).astype(np.float32)}
 
 

@@ -125,17 +125,20 @@ def test_learning_curves_are_means_over_seeds(found):
 def test_intervals_stay_within_the_range_of_a_score():
     wide = Estimate(np.array([99.0]), np.linspace(-20, 120, 100), "", (0,))
     draws = Draws({("clmr", "auc"): wide, ("clmr", "arousal_r2"): wide}, {}, 100)
-    assert (with_interval(draws, "clmr", "auc")["value_low"], with_interval(draws, "clmr", "auc")["value_high"]) == (
+    assert (
+        with_interval(draws, "clmr", metric="auc")["value_low"],
+        with_interval(draws, "clmr", metric="auc")["value_high"],
+    ) == (
         0,
         100,
     )
-    assert with_interval(draws, "clmr", "arousal_r2")["value_low"] < 0
-    assert np.isnan(with_interval(draws, "clmr", "ap")["value"])
+    assert with_interval(draws, "clmr", metric="arousal_r2")["value_low"] < 0
+    assert np.isnan(with_interval(draws, "clmr", metric="ap")["value"])
 
 
 def test_neighbours_are_the_most_similar_clips_of_other_recordings(found):
     row = int(found.rows()[4])
-    frame = neighbours.neighbours(found, "tune_plus", row, k=3)
+    frame = neighbours.neighbours(found, "tune_plus", row=row, k=3)
     values = found.embeddings("tune_plus").astype(float)
     centred = values - values.mean(axis=0)
     cosines = centred @ centred[4] / np.linalg.norm(centred, axis=1) / np.linalg.norm(centred[4])
@@ -148,7 +151,7 @@ def test_neighbours_are_the_most_similar_clips_of_other_recordings(found):
 
 def test_a_clip_that_is_not_tested_has_no_neighbours(found):
     with pytest.raises(ValueError, match="no test clip"):
-        neighbours.neighbours(found, "clmr", int(found.clips().rows("train")[0]))
+        neighbours.neighbours(found, "clmr", row=int(found.clips().rows("train")[0]))
 
 
 def test_neighbours_of_a_better_encoder_share_more_tags(found):

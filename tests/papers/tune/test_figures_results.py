@@ -105,7 +105,7 @@ def test_epochs_are_ours_on_the_left_and_the_papers_on_the_right(draws):
 
 
 def test_sets_of_the_pre_training_stand_side_by_side(draws):
-    frame = figures_beyond.transfer_frame(TABLES["table_s1"], TABLES["table_2"], draws)
+    frame = figures_beyond.transfer_frame(TABLES["table_s1"], TABLES["table_2"], draws=draws)
     assert set(frame["pretraining"]) == {"mtt", "fma", "gtzan", "billboard"}
     assert "clmr+long" not in set(frame["condition"])
     figure = figures_beyond.plot_transfer(frame)

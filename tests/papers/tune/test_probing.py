@@ -99,7 +99,7 @@ def test_fewer_labels_are_parts_of_more_and_all_of_them_are_the_probe_itself():
     metrics, arrays, _ = answer(task)
     np.testing.assert_allclose(arrays["label_scores_100"], arrays["scores_linear"], atol=1e-3)
     assert metrics["auc_label_100"] == metrics["auc"]
-    assert arrays["label_scores_10"].dtype == np.float16
+    assert arrays["label_scores_10"].dtype == np.float32
     assert {"auc_label_10", "ap_label_10", "auc_label_30"} <= set(metrics)
     parts = [set(label_subset(60, fraction=fraction, seed=0)) for fraction in (0.001, 0.1, 0.3, 1.0)]
     assert [len(part) for part in parts] == [1, 6, 18, 60]

@@ -39,7 +39,7 @@ def test_real_trials_become_numbers_neighbours_and_verdicts(grid, tiny_settings,
     assert len(comparisons.learning_curves(found)) == 4
     assert len(tables.set_table(collection)) == len(collection.pretraining) + len(collection.tasks)
     row = int(found.rows()[0])
-    assert neighbours.neighbours(found, "vanilla_small", row)["row"].iloc[0] == row
+    assert neighbours.neighbours(found, "vanilla_small", row=row)["row"].iloc[0] == row
     verdicts = evaluate(reported, draws, evidence="synthetic", profile="smoke").set_index("claim")
     assert verdicts.loc["parameters_tune_plus", "verdict"] == "reproduced"
     before = projected_pairs(found, "vanilla_small", n=4, trained=False)

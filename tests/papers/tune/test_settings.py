@@ -46,7 +46,7 @@ def test_the_papers_constants_are_the_defaults():
 def test_profiles_are_valid_and_the_papers_changes_nothing(profile):
     settings = load_settings(PAPER, profile)
     assert (settings == Settings()) == (profile == "paper")
-    assert {"vanilla_small", "tail_5", "tune_plus", "clmr"} <= set(settings.systems)
+    assert {"tail_5", "tune_plus", "clmr"} <= set(settings.systems)
     assert set(settings.tasks) == set(TASKS)
 
 

@@ -134,7 +134,7 @@ def load_network(stored: StoredTrial) -> nn.Module:
     return network.eval()
 
 
-def resynthesis(stored: StoredTrial, songs: Songs, row: int, *, f0: torch.Tensor | None = None) -> VocoderOutput:
+def resynthesis(stored: StoredTrial, songs: Songs, *, row: int, f0: torch.Tensor | None = None) -> VocoderOutput:
     """What a stored trial makes of a recording.
 
     Parameters

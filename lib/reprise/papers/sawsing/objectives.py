@@ -56,7 +56,17 @@ class Adversaries(nn.Module):
         self.fake: Tensor | None = None
 
     def judge(self, audio: Tensor) -> list[list[Tensor]]:
-        """Feature maps of all discriminators."""
+        """Let all discriminators listen.
+
+        Parameters
+        ----------
+        audio : Tensor [shape=(batch, time)]
+
+        Returns
+        -------
+        list of list of Tensor
+            Feature maps of each discriminator, its scores last.
+        """
         return [maps for discriminator in self.discriminators for maps in discriminator(audio)]
 
     @contextmanager

@@ -72,7 +72,7 @@ def validation_rows(songs: Songs, config: VocoderTrial) -> np.ndarray:
 
 @torch.no_grad()
 def validate(
-    network: nn.Module, songs: Songs, rows: np.ndarray, *, config: VocoderTrial, step: int
+    network: nn.Module, songs: Songs, *, rows: np.ndarray, config: VocoderTrial, step: int
 ) -> dict[str, float]:
     """Losses of whole recordings.
 
@@ -159,7 +159,7 @@ def train(
 
     def watch(_: nn.Module, epoch: int) -> dict[str, float]:
         start, step = time.monotonic(), parts[epoch].stop
-        found = validate(network, songs, rows, config=config, step=step)
+        found = validate(network, songs, rows=rows, config=config, step=step)
         best.offer(network, loss=found["valid_msstft"])
         return {"step": step, **found, "watching": time.monotonic() - start}
 

@@ -46,7 +46,7 @@ def tail_series(draws: Draws, published: Table | None = None) -> pd.DataFrame:
         row: dict[str, object] = {"condition": name, "label": SYSTEMS[name].label, "tail": len(tail)}
         row |= {"length": int(tail["length"].iloc[-1]), "filters": int(trace["channels"].iloc[0])}
         for metric in ("auc", "ap"):
-            row |= with_interval(draws, name, metric, prefix=metric)
+            row |= with_interval(draws, name, metric=metric, prefix=metric)
             row[f"{metric}_paper"] = _printed(published, name, metric)
         rows.append(row | {"n": draws.n(name, "auc") or None})
     return pd.DataFrame(rows).astype({"n": "Int64"})
@@ -107,7 +107,9 @@ def layer_frame(draws: Draws, *, conditions: Iterable[str], readings: Table | No
             metric = f"auc{LAYER}{name}"
             row: dict[str, object] = {"condition": condition, "label": label_of(condition), "block": name}
             row |= {"path": block.path, "channels": block.channels, "length": block.length}
-            row |= with_interval(draws, condition, metric, prefix="auc") | {"n": draws.n(condition, metric) or None}
+            row |= with_interval(draws, condition, metric=metric, prefix="auc") | {
+                "n": draws.n(condition, metric) or None
+            }
             rows.append(row | {"paper": _printed(readings, condition, metric)})
     columns = ["condition", "label", "block", "path", "channels", "length", "auc", "auc_low", "auc_high", "n", "paper"]
     frame = pd.DataFrame(rows, columns=columns).astype({"n": "Int64"})

@@ -129,7 +129,7 @@ def label_efficiency(outcome: Outcome, draws: Draws, *, conditions: Iterable[str
             for metric in ("auc", "ap"):
                 key = f"{metric}_label_{percent:g}"
                 if draws.has(name, key):
-                    found = with_interval(draws, name, key)
+                    found = with_interval(draws, name, metric=key)
                     n_clips = max(1, round(total * percent / 100))
                     rows.append({"condition": name, "label": label_of(name), "percent": percent, "n_clips": n_clips,
                                  "metric": metric} | found | {"n": draws.n(name, key)})  # fmt: skip
@@ -162,7 +162,7 @@ def tag_frame(outcome: Outcome, draws: Draws, *, conditions: Iterable[str]) -> p
             row |= {"train_share": float(train[index]), "test_share": float(targets[:, index].mean())}
             row["positives"] = int(targets[:, index].sum())
             for metric in ("auc", "ap"):
-                row |= with_interval(draws, name, f"{metric}/{tag}", prefix=metric)
+                row |= with_interval(draws, name, metric=f"{metric}/{tag}", prefix=metric)
             rows.append(row | {"n": draws.n(name, "auc")})
     return pd.DataFrame(rows)
 

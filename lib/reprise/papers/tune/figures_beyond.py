@@ -24,7 +24,7 @@ LENGTHS = {"regular": "", "middle": "longer, ", "long": "longest, "}
 SETS = {"mtt": "MagnaTagATune", "fma": "FMA", "gtzan": "GTZAN", "billboard": "Billboard"}
 
 
-def transfer_frame(home: Table, elsewhere: Table, draws: Draws) -> pd.DataFrame:
+def transfer_frame(home: Table, elsewhere: Table, *, draws: Draws) -> pd.DataFrame:
     """Scores on MagnaTagATune after pre-training there and on other sets.
 
     Parameters

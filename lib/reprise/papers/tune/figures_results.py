@@ -96,7 +96,7 @@ def score_frame(
         for name in (*named, *extra):
             printed = table.rows[name].values.get(metric) if name in table.rows else None
             label = table.rows[name].label if name in table.rows else label_of(name)
-            row = {"condition": name, "label": label, "metric": metric} | with_interval(draws, name, metric,
+            row = {"condition": name, "label": label, "metric": metric} | with_interval(draws, name, metric=metric,
                                                                                         prefix="ours")  # fmt: skip
             row["paper"] = float("nan") if printed is None else float(printed)
             rows.append(row | {"n": draws.n(name, metric) or None})

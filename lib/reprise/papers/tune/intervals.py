@@ -7,7 +7,7 @@ __all__ = ["with_interval"]
 _SCORES = ("auc", "ap", "gtzan", "key", "arousal", "valence")
 
 
-def with_interval(draws: Draws, condition: str, metric: str, *, prefix: str = "value") -> dict[str, float]:
+def with_interval(draws: Draws, condition: str, *, metric: str, prefix: str = "value") -> dict[str, float]:
     """A value with its interval as columns ``<prefix>, <prefix>_low, <prefix>_high``; NaN where there is none.
 
     Parameters

@@ -47,7 +47,7 @@ def _order(outcome: Outcome, scores: np.ndarray, place: int, *, task: "Stage") -
 
 
 def neighbours(
-    outcome: Outcome, condition: str, row: int, k: int = 5, *, task: "Stage" = MTT, seed: int | None = None
+    outcome: Outcome, condition: str, *, row: int, k: int = 5, task: "Stage" = MTT, seed: int | None = None
 ) -> pd.DataFrame:
     """Test clips that are nearest to one of them.
 
