@@ -1,5 +1,6 @@
 """TUNe: a U-Net on the waveform whose tail brings its full-rate output down to one vector."""
 
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator
 from itertools import pairwise
@@ -40,7 +41,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 LARGEST_DOUBLING = 5
 
 
-class _Encoder(nn.Module):
+class _Encoder(nn.Module, ABC):
     """A U, a tail and the mean over time."""
 
     name: str
@@ -84,8 +85,9 @@ class _Encoder(nn.Module):
                 features.append(value)
         yield from self._tail(features)
 
+    @abstractmethod
     def _tail(self, features: list[Tensor]) -> Iterator[tuple[str, Tensor]]:
-        raise NotImplementedError
+        """Names and outputs of the tail's blocks, from those of the U's bottom and expansive path."""
 
     def forward(self, audio: Tensor) -> Tensor:
         """Representation of waveforms.
