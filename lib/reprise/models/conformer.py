@@ -5,8 +5,6 @@ import math
 import torch
 from torch import Tensor, nn
 
-from reprise.audio.parallel import map_blocks
-
 __all__ = ["ConformerBlock", "ConvolutionModule", "LinearAttention", "orthogonal_features"]
 
 EPSILON = 1e-4  # keeps every feature, and so the sum of a row's weights, above zero
@@ -73,21 +71,21 @@ class LinearAttention(nn.Module):
         heads = [
             layer(x).unflatten(-1, (self.n_heads, -1)).transpose(1, 2) for layer in (self.query, self.key, self.value)
         ]
-        if x.device.type == "cpu" and not torch.is_grad_enabled():
-            # one head at a time in each thread of the processor: its features stay in the cache of a core
-            parts = list(zip(*(part.split(1, dim=1) for part in heads), strict=True))
-            mixed = torch.cat(map_blocks(lambda part: self._attend(*part), parts), dim=1)
-        else:
-            mixed = self._attend(*heads)
-        return self.out(mixed.transpose(1, 2).flatten(2))
+        return self.out(self._attend(*heads).transpose(1, 2).flatten(2))
 
     def _attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         query, key = self._features(query, stabilise=True), self._features(key, stabilise=False)
         # a column of ones gives the sums that the weights are divided by
         value = torch.cat([value, value.new_ones(*value.shape[:-1], 1)], dim=-1)
+        n_frames, n_features = query.shape[-2:]
         # epsilon is added to products, which are small, not to the features
-        context = key.transpose(-1, -2) @ value + EPSILON * value.sum(dim=-2, keepdim=True)
-        mixed = query @ context + EPSILON * context.sum(dim=-2, keepdim=True)
+        if n_frames * (n_features + value.shape[-1]) < 2 * n_features * value.shape[-1]:
+            # a short clip has fewer pairs of frames than features have products with values
+            sums = query.sum(dim=-1, keepdim=True) + key.sum(dim=-1).unsqueeze(-2) + n_features * EPSILON
+            mixed = (query @ key.transpose(-1, -2) + EPSILON * sums) @ value
+        else:
+            context = key.transpose(-1, -2) @ value + EPSILON * value.sum(dim=-2, keepdim=True)
+            mixed = query @ context + EPSILON * context.sum(dim=-2, keepdim=True)
         return mixed[..., :-1] / mixed[..., -1:]
 
     def _features(self, x: Tensor, *, stabilise: bool) -> Tensor:

@@ -168,7 +168,8 @@ def test_turns_with_one_optimiser_are_the_training_with_two(trial_of, system):
     assert model.fake is None
     for ours, theirs in ((model.generator, generator), (model.discriminators[0], discriminator)):
         for one, other in zip(ours.parameters(), theirs.parameters(), strict=True):
-            torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-7)
+            # the fused update rounds otherwise; a step is 1e-3
+            torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("system", ["hifigan", "pwg"])

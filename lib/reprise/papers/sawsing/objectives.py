@@ -119,7 +119,7 @@ def optimiser(model: nn.Module, config: VocoderTrial) -> torch.optim.Adam:
     betas = HIFIGAN_BETAS if config.network.family == "hifigan" else BETAS
     parts = [model.generator, model.discriminators] if isinstance(model, Adversaries) else [model]
     groups = [{"params": list(part.parameters())} for part in parts]
-    return torch.optim.Adam(groups, lr=config.training.learning_rate, betas=betas)
+    return torch.optim.Adam(groups, lr=config.training.learning_rate, betas=betas, fused=True)
 
 
 def turns(crop: Crop, config: VocoderTrial) -> list[Turn]:
