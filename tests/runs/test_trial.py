@@ -99,6 +99,19 @@ def test_fields_that_are_not_identity_are_these_and_change_nothing():
     assert moved.folder_name == f"0-{moved.fingerprint()[:16]}"
 
 
+def test_a_trial_is_restored_from_its_stored_identity():
+    parent = NestedTrial(paper="p", condition="c", seed=1, dataset="d", data_root=Path("/data"))
+    trial = parent.model_copy(update={"inner": Inner(width=3), "table": {"a": 0.5}, "parent": parent})
+    again = NestedTrial.restore(json.loads(json.dumps(trial.identity())))
+    assert again.fingerprint() == trial.fingerprint()
+    assert again.inner == Inner(width=3)
+    assert again.parent.data_root is None
+    with pytest.raises(ValueError, match="identity of a NestedTrial, not of a ToyTrial"):
+        ToyTrial.restore(trial.identity())
+    with pytest.raises(ValidationError, match="unknown"):
+        NestedTrial.restore({**trial.identity(), "unknown": 1})
+
+
 def test_exclusion_reaches_nested_models_and_parents():
     def nested(root, label):
         parent = NestedTrial(paper="p", condition="c", seed=0, dataset="d", data_root=root)

@@ -55,28 +55,66 @@ def test_contours_that_do_not_fit_are_refused(predicted, target, word):
         pitch_errors(predicted, target)
 
 
-def held_by_loops(f0, *, n_frames, cents):
+def step_by_loops(f0, place, n_step):
+    """Mean pitch from a frame on minus that before it, in cents, looking back and ahead until a gap."""
+    before, after = [], []
+    for k in range(place - 1, max(place - n_step, 0) - 1, -1):
+        if f0[k] == 0:
+            break
+        before.append(1200 * math.log2(f0[k]))
+    for k in range(place, min(place + n_step, len(f0))):
+        if f0[k] == 0:
+            break
+        after.append(1200 * math.log2(f0[k]))
+    return abs(np.mean(after) - np.mean(before)) if before and after else 0.0
+
+
+def held_by_loops(f0, *, n_frames, cents, step, n_step):
     held = np.zeros(len(f0), dtype=bool)
     for start in range(len(f0) - n_frames + 1):
         part = f0[start : start + n_frames]
-        if min(part) > 0 and 1200 * math.log2(max(part) / min(part)) <= cents:
+        steps = [step_by_loops(f0, place, n_step) for place in range(start, start + n_frames)]
+        if min(part) > 0 and 1200 * math.log2(max(part) / min(part)) <= cents and max(steps) <= step:
             held[start : start + n_frames] = True
     return held
 
 
-@given(st.lists(st.sampled_from([0.0, 200.0, 205.0, 210.0, 250.0]), max_size=25), st.integers(1, 6), st.floats(10, 150))
-@settings(max_examples=60, deadline=None)
-def test_held_frames_are_those_of_a_loop(f0, n_frames, cents):
-    if not f0:
-        return
-    expected = held_by_loops(f0, n_frames=n_frames, cents=cents)
-    np.testing.assert_array_equal(held_frames(f0, n_frames=n_frames, cents=cents), expected)
+@given(
+    st.lists(st.sampled_from([0.0, 200.0, 205.0, 210.0, 250.0]), min_size=1, max_size=25),
+    st.fixed_dictionaries(
+        {
+            "n_frames": st.integers(1, 6),
+            "cents": st.sampled_from([10.5, 50.5, 90.5, 150.5]),
+            "step": st.sampled_from([5.1, 20.1, 50.1, 90.1, 400.1]),
+            "n_step": st.integers(1, 5),
+        }
+    ),
+)
+@settings(max_examples=100, deadline=None)
+def test_held_frames_are_those_of_a_loop(f0, options):
+    np.testing.assert_array_equal(held_frames(f0, **options), held_by_loops(f0, **options))
 
 
 def test_vibrato_is_held_and_a_glide_is_not():
     time = np.arange(200) / 100
     assert held_frames(440 * 2 ** (70 * np.sin(2 * np.pi * 6 * time) / 1200)).all()
     assert not held_frames(220 * 2**time).any()
+
+
+@pytest.mark.parametrize("interval", [100, 200])
+def test_notes_a_step_apart_are_two_notes(interval):
+    pitch = np.repeat([0.0, interval], 80) + 60 * np.sin(2 * np.pi * 5.5 * np.arange(160) / 100)
+    held = held_frames(440 * 2 ** (pitch / 1200))
+    assert held[:65].all()
+    assert not held[78:82].any()
+    assert held[95:].all()
+    assert held_frames(440 * 2 ** (pitch / 1200), cents=400, step=400).all()
+
+
+def test_numbers_out_of_range_are_refused():
+    for wrong in ({"n_frames": 0}, {"n_step": 0}, {"cents": -1}, {"step": -1}, {"step": np.nan}):
+        with pytest.raises(ValueError, match="at least"):
+            held_frames([220.0], **wrong)
 
 
 def test_frechet_distance_of_known_gaussians():

@@ -79,6 +79,13 @@ def _plain(value: Any, where: str) -> Any:
     )
 
 
+def _without_classes(value: Any) -> Any:
+    """What `_plain` was made from, as far as validation needs it."""
+    if isinstance(value, Mapping):
+        return {name: _without_classes(item) for name, item in value.items() if name != "class"}
+    return [_without_classes(item) for item in value] if isinstance(value, list) else value
+
+
 def safe_name(part: str) -> str:
     """Part of a condition's name as the name of a folder: unusual characters percent-encoded, letters kept."""
     return _UNSAFE.sub(lambda match: quote(match.group(), safe=""), part)
@@ -175,6 +182,29 @@ class TrialConfig(BaseModel):
     def fingerprint(self) -> str:
         """SHA-256 of the canonical JSON of the identity, as 64 hexadecimal digits."""
         return sha256_json(self.identity())
+
+    @classmethod
+    def restore(cls, identity: Mapping[str, Any]) -> Self:
+        """Trial of a stored identity.
+
+        Parameters
+        ----------
+        identity : mapping
+            Content of a trial's ``config.json``.
+
+        Returns
+        -------
+        TrialConfig
+            Of this class, with the default of everything that is no identity, as the data folder.
+
+        Raises
+        ------
+        ValueError
+            If it is the identity of another class, or of another version of this one.
+        """
+        if identity.get("class") != cls.__name__:
+            raise ValueError(f"this is the identity of a {identity.get('class')}, not of a {cls.__name__}")
+        return cls.model_validate(_without_classes(identity))
 
     @property
     def folder_name(self) -> str:

@@ -74,8 +74,10 @@ def pitch_errors(predicted: ArrayLike, target: ArrayLike, *, floor: float = 80.0
     )
 
 
-def held_frames(f0: ArrayLike, *, n_frames: int = 50, cents: float = 200.0) -> np.ndarray:
-    """Frames of notes that are held.
+def held_frames(
+    f0: ArrayLike, *, n_frames: int = 50, cents: float = 200.0, step: float = 70.0, n_step: int = 20
+) -> np.ndarray:
+    """Frames of notes that are held, with vibrato or without.
 
     Parameters
     ----------
@@ -85,26 +87,36 @@ def held_frames(f0: ArrayLike, *, n_frames: int = 50, cents: float = 200.0) -> n
         Shortest note.
     cents : float, ≥ 0
         Widest range of the frequency within as many frames; vibrato spans up to 200 cents.
+    step : float, ≥ 0, cents
+        From here on the next note is sung: largest difference between the mean pitch of the frames before a frame and
+        that of the frames from it on, as far as they are voiced without a gap.
+    n_step : int, ≥ 1
+        Frames of these means; about a cycle of vibrato.
 
     Returns
     -------
     ndarray of bool [shape=(n,)]
-        True in every window of ``n_frames`` frames that is voiced throughout and stays within the range.
+        True in every window of ``n_frames`` frames that is voiced throughout, without a step, and stays within the
+        range.
 
     Raises
     ------
     ValueError
-        If ``n_frames`` or ``cents`` is out of range, or a frequency is negative or infinite.
+        If a number of frames or of cents is out of range, or a frequency is negative or infinite.
     """
-    if n_frames < 1 or not cents >= 0:
-        raise ValueError(f"n_frames must be at least 1 and cents at least 0, got {n_frames} and {cents}")
+    if n_frames < 1 or n_step < 1 or not cents >= 0 or not step >= 0:
+        raise ValueError(
+            f"n_frames and n_step must be at least 1, cents and step at least 0, got {n_frames}, {n_step}, {cents} "
+            f"and {step}"
+        )
     contour = _contour(f0, "f0")
     if len(contour) < n_frames:
         return np.zeros(len(contour), dtype=bool)
     voiced = contour > 0
     pitch = CENTS * np.log2(np.where(voiced, contour, 1.0))
-    # an unvoiced frame is out of every range
-    top, bottom = np.where(voiced, pitch, np.inf), np.where(voiced, pitch, -np.inf)
+    held = voiced & (_steps(pitch, voiced, n_step) <= step)
+    # a frame that is not held is out of every range
+    top, bottom = np.where(held, pitch, np.inf), np.where(held, pitch, -np.inf)
     starts = slice(n_frames // 2, n_frames // 2 + len(contour) - n_frames + 1)
     highest = ndimage.maximum_filter1d(top, n_frames, mode="nearest")[starts]
     lowest = ndimage.minimum_filter1d(bottom, n_frames, mode="nearest")[starts]
@@ -113,6 +125,18 @@ def held_frames(f0: ArrayLike, *, n_frames: int = 50, cents: float = 200.0) -> n
     edges[: len(steady)] += steady
     edges[n_frames:] -= steady
     return np.cumsum(edges)[:-1] > 0
+
+
+def _steps(pitch: np.ndarray, voiced: np.ndarray, n_step: int) -> np.ndarray:
+    """Distance of the mean pitch before each frame from that after, within its voiced stretch; 0 where it begins."""
+    places = np.arange(len(pitch))
+    starts = np.maximum.accumulate(np.where(voiced, 0, places + 1))
+    ends = np.minimum.accumulate(np.where(voiced, len(pitch), places)[::-1])[::-1]
+    first, last = np.maximum(starts, places - n_step), np.minimum(ends, places + n_step)
+    sums = np.concatenate([[0.0], np.cumsum(np.where(voiced, pitch, 0.0))])
+    before = (sums[places] - sums[np.minimum(first, places)]) / np.maximum(places - first, 1)
+    after = (sums[np.maximum(last, places)] - sums[places]) / np.maximum(last - places, 1)
+    return np.where(voiced & (first < places), np.abs(after - before), 0.0)
 
 
 def gaussian_of(embeddings: ArrayLike) -> tuple[np.ndarray, np.ndarray]:

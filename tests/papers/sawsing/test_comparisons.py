@@ -76,6 +76,7 @@ def test_convergence_is_the_mean_of_the_curves(found):
     np.testing.assert_allclose(part["msstft"], per_seed.mean(axis=0))
     half = stats.t.ppf(0.975, 1) * per_seed.std(axis=0, ddof=1) / np.sqrt(2)
     np.testing.assert_allclose(part["high"] - part["msstft"], half)
+    np.testing.assert_allclose(part[["lowest", "highest"]], np.sort(per_seed, axis=0).T)
     assert (part["n"] == 2).all()
     assert comparisons.convergence(found, conditions=["sawsing_debuzz"]).empty
     assert comparisons.convergence(Outcome({}, collection())).empty

@@ -7,7 +7,7 @@ import pytest
 from reprise.papers.sawsing.conditions import conditions, songs_config
 from reprise.papers.sawsing.settings import Settings
 from reprise.papers.sawsing.systems import ABLATIONS, SYSTEMS
-from reprise.papers.sawsing.trials import restored
+from reprise.papers.sawsing.trials import VocoderTrial
 
 # what changes no trial, but what is reported of them
 OF_THE_REPORT = {"n_draws", "rtf_repeats", "rtf_seconds", "n_seeds", "synthetic"}
@@ -25,7 +25,7 @@ OTHER = {
     "nsf_blocks": 2, "nsf_layers": 3, "nsf_channels": 8, "fastdiff_channels": 8, "discriminator_divisor": 8,
     "learning_rate_rivals": 0.1, "weight_adversarial": 1.0, "weight_mel": 1.0, "weight_features": 1.0,
     "discriminator_start": 0.5, "rival_steps": 0.5, "piece_seconds": 2.0, "max_lag": 8, "n_noise": 1,
-    "held_seconds": 0.3, "held_cents": 50.0, "n_partials": 2,
+    "held_seconds": 0.3, "held_cents": 50.0, "held_step": 30.0, "n_partials": 2,
 }  # fmt: skip
 # settings with one choice, or that no other choice goes with
 FIXED = {"hop_length", "embedding"}
@@ -127,7 +127,7 @@ def test_the_early_validation_is_left_out_where_training_ends_before(grid, tiny_
 def test_a_trial_is_restored_from_what_is_stored_of_it(grid, tiny_settings):
     for trial in grid(tiny_settings).values():
         stored = json.loads(json.dumps(trial.identity()))
-        assert restored(stored).fingerprint() == trial.fingerprint()
+        assert VocoderTrial.restore(stored).fingerprint() == trial.fingerprint()
 
 
 def test_labels_and_results_have_different_estimators_by_default(grid, tiny_settings):

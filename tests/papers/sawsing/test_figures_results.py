@@ -65,11 +65,19 @@ def draws():
 @pytest.fixture(scope="module")
 def curves():
     rows = [
-        (name, SYSTEMS[name].label, step, 2.0 * step, 100 / (step + 1), 90 / (step + 1), 110 / (step + 1), loss, 2)
+        (
+            name,
+            SYSTEMS[name].label,
+            step,
+            2.0 * step,
+            *(share / (step + 1) for share in (100, 90, 110, 95, 105)),
+            loss,
+            2,
+        )
         for name, loss in (("sawsing", 0.1), ("pwg", np.nan), ("full", 0.2))
         for step in (0, 50, 100)
     ]
-    columns = ["condition", "label", "step", "seconds", "msstft", "low", "high", "f0_loss", "n"]
+    columns = ["condition", "label", "step", "seconds", "msstft", "low", "high", "lowest", "highest", "f0_loss", "n"]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -191,6 +199,8 @@ def test_convergence_has_ours_and_the_log_in_steps_and_hours(curves):
     assert list(lines["SawSing, authors"].get_xdata())[:3] == [432, 874, 1314]
     assert lines["SawSing, authors"].get_ydata()[-1] == 6.85
     assert lines["SawSing"].get_color() == lines["SawSing, authors"].get_color()
+    band = steps.collections[0].get_paths()[0].vertices
+    assert {95 / 51, 105 / 51} <= set(band[band[:, 0] == 50][:, 1])
     assert list({line.get_label(): line for line in hours.lines}["SawSing"].get_xdata()) == [100 / 3600, 200 / 3600]
     figure.canvas.draw()
     alone = figures_training.plot_convergence(curves)

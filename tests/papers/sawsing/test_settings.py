@@ -28,7 +28,7 @@ def test_the_codes_constants_are_the_defaults():
     assert not any(getattr(settings, name) for name in switches)
     assert settings.scenarios == ("regular", "limited")
     assert settings.n_samples == 48_000
-    assert settings.n_held == 50
+    assert (settings.n_held, settings.n_step) == (50, 20)
 
 
 @pytest.mark.parametrize("profile", ["smoke", "demo", "paper"])

@@ -4,7 +4,6 @@ import pytest
 
 from reprise.papers.tune.conditions import PretrainTrial, ProbeTrial, TrialKey, batch_of, encoder_config
 from reprise.papers.tune.settings import Settings
-from reprise.papers.tune.trials import restored
 
 
 def test_every_condition_is_pre_trained_and_then_probed(grid):
@@ -57,9 +56,7 @@ def test_each_task_stops_its_probes_by_a_score_of_its_own_unless_all_stop_by_the
 
 def test_stored_identities_come_back(grid):
     for trial in grid()[1].values():
-        again = restored(trial.identity())
-        assert again.fingerprint() == trial.fingerprint()
-        assert type(again) is type(trial)
+        assert type(trial).restore(trial.identity()).fingerprint() == trial.fingerprint()
 
 
 def test_a_clmr_tail_waits_for_the_clmr_that_was_trained_for_longest(grid):

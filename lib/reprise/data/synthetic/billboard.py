@@ -5,15 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from reprise.data.synthetic.collection import (
-    SAMPLE_RATES,
-    SECONDS,
-    artist_name,
-    check_range,
-    deal_kinds,
-    write_passages,
-)
-from reprise.data.synthetic.folder import generate
+from reprise.data.synthetic.collection import artist_name, deal_kinds, write_collection
 from reprise.data.synthetic.tracks import Passage, draw_track
 from reprise.seeds import numpy_generator
 
@@ -106,24 +98,21 @@ def write(
     FileExistsError
         If ``root/Billboard`` is a folder that was not written here.
     """
-    check_range(
-        songs=(songs, _SONGS),
-        seconds=(seconds, SECONDS),
-        sample_rate=(sample_rate, SAMPLE_RATES),
-        workers=(workers if workers is not None else 1, (1, 4096)),
-    )
     sizes: dict[str, Any] = {"songs": songs, "seconds": float(seconds)}
-    parameters = {
-        "dataset": "billboard",
-        "format_version": FORMAT_VERSION,
-        "seed": seed,
-        **sizes,
-        "sample_rate": sample_rate,
-    }
 
-    def fill(folder: Path) -> None:
+    def fill(folder: Path) -> list[Passage]:
         passages = plan(seed=seed, **sizes)
-        write_passages(passages, seed=seed, folder=folder, name="Billboard", sample_rate=sample_rate, workers=workers)
         _listed(passages).to_csv(folder / _INDEX, index=False, lineterminator="\n", encoding="utf-8")
+        return passages
 
-    return generate(Path(root).expanduser() / "Billboard", parameters=parameters, fill=fill)
+    return write_collection(
+        Path(root).expanduser() / "Billboard",
+        fill,
+        dataset="billboard",
+        format_version=FORMAT_VERSION,
+        seed=seed,
+        sizes=sizes,
+        ranges={"songs": _SONGS},
+        sample_rate=sample_rate,
+        workers=workers,
+    )

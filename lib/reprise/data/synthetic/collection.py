@@ -1,20 +1,21 @@
 """Collections of pieces: which kinds, on which side of a split, checked and written."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from reprise.data.synthetic.ensembles import quotas
-from reprise.data.synthetic.folder import write_clips
+from reprise.data.synthetic.folder import generate, write_clips
 from reprise.data.synthetic.tracks import Passage, render_passage
 
-__all__ = ["SAMPLE_RATES", "SECONDS", "artist_name", "check_range", "deal_kinds", "shares", "write_passages"]
+__all__ = ["SAMPLE_RATES", "SECONDS", "artist_name", "check_range", "deal_kinds", "shares", "write_collection"]
 
 SAMPLE_RATES = (8000, 192000)
 """Lowest and highest sample rate that is written, Hz."""
 SECONDS = (1.0, 60.0)
 """Shortest and longest clip, s."""
+WORKERS = (1, 4096)
 
 _CONSONANTS, _VOWELS = "bdfgklmnprst", "aeiou"
 
@@ -108,28 +109,73 @@ def deal_kinds(
     return dealt
 
 
-def write_passages(
-    passages: Sequence[Passage], *, seed: int, folder: Path, sample_rate: int, workers: int | None, name: str
-) -> None:
-    """Render passages and write them as 16-bit files.
+def write_collection(
+    target: Path,
+    fill: Callable[[Path], Sequence[Passage]],
+    *,
+    dataset: str,
+    format_version: int,
+    seed: int,
+    sizes: Mapping[str, float],
+    ranges: Mapping[str, tuple[float, float]],
+    sample_rate: int,
+    workers: int | None,
+) -> Path:
+    """Write a data set of passages, unless the same one is there.
 
     Parameters
     ----------
-    passages : sequence of Passage
+    target : Path
+        Final folder of the data set.
+    fill : callable
+        Called with an empty folder, writes lists and labels into it and returns what is to be rendered beside them.
+    dataset : str
+        Name of the loader.
+    format_version : int
+        Raised when the same sizes give other content.
     seed : int
-        Of the data set.
-    folder : Path
-    sample_rate : int, Hz
+    sizes : mapping
+        Name to value of all that decides the content, among them ``seconds``.
+    ranges : mapping
+        Name to (lowest, highest) of each size but ``seconds``, which lies in `SECONDS`.
+    sample_rate : int, Hz, in `SAMPLE_RATES`
     workers : int, >= 1, optional
         Threads; default one per processor. The bytes do not depend on it.
-    name : str
-        Of the data set, for the progress.
+
+    Returns
+    -------
+    Path
+        ``target``, with 16-bit files.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of its range.
+    FileExistsError
+        If there is a folder of that name that was not written here.
     """
-    write_clips(
-        passages,
-        lambda passage: render_passage(passage, seed=seed, sample_rate=sample_rate),
-        folder=folder,
-        sample_rate=sample_rate,
-        workers=workers,
-        name=name,
+    limits = {**ranges, "seconds": SECONDS}
+    check_range(
+        **{name: (value, limits[name]) for name, value in sizes.items()},
+        sample_rate=(sample_rate, SAMPLE_RATES),
+        workers=(1 if workers is None else workers, WORKERS),
     )
+
+    def write(folder: Path) -> None:
+        write_clips(
+            fill(folder),
+            lambda passage: render_passage(passage, seed=seed, sample_rate=sample_rate),
+            folder=folder,
+            sample_rate=sample_rate,
+            workers=workers,
+            name=target.name,
+        )
+
+    parameters = {
+        "dataset": dataset,
+        "format_version": format_version,
+        "seed": seed,
+        **sizes,
+        "sample_rate": sample_rate,
+    }
+    return generate(target, parameters=parameters, fill=write)

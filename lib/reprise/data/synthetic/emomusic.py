@@ -6,15 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from reprise.data.synthetic.collection import (
-    SAMPLE_RATES,
-    SECONDS,
-    artist_name,
-    check_range,
-    deal_kinds,
-    write_passages,
-)
-from reprise.data.synthetic.folder import generate
+from reprise.data.synthetic.collection import artist_name, deal_kinds, write_collection
 from reprise.data.synthetic.tracks import Passage, Track, draw_track
 from reprise.seeds import numpy_generator
 
@@ -163,33 +155,23 @@ def write(
     FileExistsError
         If ``root/emomusic`` is a folder that was not written here.
     """
-    check_range(
-        clips=(clips, _CLIPS),
-        seconds=(seconds, SECONDS),
-        sample_rate=(sample_rate, SAMPLE_RATES),
-        workers=(workers if workers is not None else 1, (1, 4096)),
-    )
     sizes: dict[str, Any] = {"clips": clips, "seconds": float(seconds)}
-    parameters = {
-        "dataset": "emomusic",
-        "format_version": FORMAT_VERSION,
-        "seed": seed,
-        **sizes,
-        "sample_rate": sample_rate,
-    }
 
-    def fill(folder: Path) -> None:
+    def fill(folder: Path) -> list[Passage]:
         planned = plan(seed=seed, **sizes)
-        write_passages(
-            [passage for _, passage in planned],
-            seed=seed,
-            folder=folder,
-            name="EmoMusic",
-            sample_rate=sample_rate,
-            workers=workers,
-        )
         (folder / "annotations").mkdir()
         for name, table in _lists(planned, seed=seed).items():
             table.to_csv(folder / "annotations" / name, index=False, lineterminator="\n", encoding="utf-8")
+        return [passage for _, passage in planned]
 
-    return generate(Path(root).expanduser() / "emomusic", parameters=parameters, fill=fill)
+    return write_collection(
+        Path(root).expanduser() / "emomusic",
+        fill,
+        dataset="emomusic",
+        format_version=FORMAT_VERSION,
+        seed=seed,
+        sizes=sizes,
+        ranges={"clips": _CLIPS},
+        sample_rate=sample_rate,
+        workers=workers,
+    )

@@ -5,15 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from reprise.data.synthetic.collection import (
-    SAMPLE_RATES,
-    SECONDS,
-    artist_name,
-    check_range,
-    deal_kinds,
-    write_passages,
-)
-from reprise.data.synthetic.folder import generate
+from reprise.data.synthetic.collection import artist_name, deal_kinds, write_collection
 from reprise.data.synthetic.tracks import Passage, draw_track
 from reprise.seeds import numpy_generator
 
@@ -128,26 +120,22 @@ def write(
     FileExistsError
         If ``root/FMA`` is a folder that was not written here.
     """
-    check_range(
-        clips=(clips, _CLIPS),
-        seconds=(seconds, SECONDS),
-        sample_rate=(sample_rate, SAMPLE_RATES),
-        workers=(workers if workers is not None else 1, (1, 4096)),
-    )
     sizes: dict[str, Any] = {"clips": clips, "seconds": float(seconds)}
-    parameters = {
-        "dataset": "fma",
-        "format_version": FORMAT_VERSION,
-        "seed": seed,
-        **sizes,
-        "sample_rate": sample_rate,
-    }
 
-    def fill(folder: Path) -> None:
+    def fill(folder: Path) -> list[Passage]:
         planned = plan(seed=seed, **sizes)
-        passages = [passage for _, passage in planned]
-        write_passages(passages, seed=seed, folder=folder, name="FMA", sample_rate=sample_rate, workers=workers)
         (folder / "fma_metadata").mkdir()
         _list(planned).to_csv(folder / "fma_metadata" / "tracks.csv", lineterminator="\n", encoding="utf-8")
+        return [passage for _, passage in planned]
 
-    return generate(Path(root).expanduser() / "FMA", parameters=parameters, fill=fill)
+    return write_collection(
+        Path(root).expanduser() / "FMA",
+        fill,
+        dataset="fma",
+        format_version=FORMAT_VERSION,
+        seed=seed,
+        sizes=sizes,
+        ranges={"clips": _CLIPS},
+        sample_rate=sample_rate,
+        workers=workers,
+    )

@@ -5,8 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from reprise.data.synthetic.collection import SAMPLE_RATES, SECONDS, artist_name, check_range, write_passages
-from reprise.data.synthetic.folder import generate
+from reprise.data.synthetic.collection import artist_name, write_collection
 from reprise.data.synthetic.tracks import Passage, Track, draw_track, pick
 from reprise.seeds import numpy_generator
 
@@ -125,25 +124,21 @@ def write(
     FileExistsError
         If ``root/GiantSteps`` is a folder that was not written here.
     """
-    check_range(
-        training=(training, _TRAINING),
-        testing=(testing, _TESTING),
-        seconds=(seconds, SECONDS),
-        sample_rate=(sample_rate, SAMPLE_RATES),
-        workers=(workers if workers is not None else 1, (1, 4096)),
-    )
     sizes: dict[str, Any] = {"training": training, "testing": testing, "seconds": float(seconds)}
-    parameters = {
-        "dataset": "giantsteps_key",
-        "format_version": FORMAT_VERSION,
-        "seed": seed,
-        **sizes,
-        "sample_rate": sample_rate,
-    }
 
-    def fill(folder: Path) -> None:
+    def fill(folder: Path) -> list[Passage]:
         passages = plan(seed=seed, **sizes)
-        write_passages(passages, seed=seed, folder=folder, name="GiantSteps", sample_rate=sample_rate, workers=workers)
         _annotate(folder, passages)
+        return passages
 
-    return generate(Path(root).expanduser() / "GiantSteps", parameters=parameters, fill=fill)
+    return write_collection(
+        Path(root).expanduser() / "GiantSteps",
+        fill,
+        dataset="giantsteps_key",
+        format_version=FORMAT_VERSION,
+        seed=seed,
+        sizes=sizes,
+        ranges={"training": _TRAINING, "testing": _TESTING},
+        sample_rate=sample_rate,
+        workers=workers,
+    )

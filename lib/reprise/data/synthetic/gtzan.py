@@ -5,8 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from reprise.data.synthetic.collection import SAMPLE_RATES, SECONDS, check_range, shares, write_passages
-from reprise.data.synthetic.folder import generate
+from reprise.data.synthetic.collection import shares, write_collection
 from reprise.data.synthetic.tracks import Passage, draw_track
 from reprise.seeds import numpy_generator
 
@@ -111,26 +110,22 @@ def write(
     FileExistsError
         If ``root/GTZAN`` is a folder that was not written here.
     """
-    check_range(
-        per_genre=(per_genre, _PER_GENRE),
-        seconds=(seconds, SECONDS),
-        sample_rate=(sample_rate, SAMPLE_RATES),
-        workers=(workers if workers is not None else 1, (1, 4096)),
-    )
-    parameters = {
-        "dataset": "gtzan",
-        "format_version": FORMAT_VERSION,
-        "seed": seed,
-        "per_genre": per_genre,
-        "seconds": float(seconds),
-        "sample_rate": sample_rate,
-    }
+    sizes: dict[str, Any] = {"per_genre": per_genre, "seconds": float(seconds)}
 
-    def fill(folder: Path) -> None:
-        passages = plan(seed=seed, per_genre=per_genre, seconds=float(seconds))
-        write_passages(passages, seed=seed, folder=folder, name="GTZAN", sample_rate=sample_rate, workers=workers)
+    def fill(folder: Path) -> list[Passage]:
         for side, lines in lists(seed=seed, per_genre=per_genre).items():
             text = "".join(f"{line}\n" for line in lines)
             (folder / f"{side}_filtered.txt").write_text(text, encoding="utf-8", newline="\n")
+        return plan(seed=seed, **sizes)
 
-    return generate(Path(root).expanduser() / "GTZAN", parameters=parameters, fill=fill)
+    return write_collection(
+        Path(root).expanduser() / "GTZAN",
+        fill,
+        dataset="gtzan",
+        format_version=FORMAT_VERSION,
+        seed=seed,
+        sizes=sizes,
+        ranges={"per_genre": _PER_GENRE},
+        sample_rate=sample_rate,
+        workers=workers,
+    )

@@ -6,8 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from reprise.data.synthetic.collection import SAMPLE_RATES, SECONDS, check_range, deal_kinds, write_passages
-from reprise.data.synthetic.folder import generate
+from reprise.data.synthetic.collection import deal_kinds, write_collection
 from reprise.data.synthetic.tags import OTHER_TAGS, TOP_TAGS, given_tags
 from reprise.data.synthetic.tracks import Passage, draw_track
 from reprise.seeds import numpy_generator
@@ -146,30 +145,24 @@ def write(
     -----
     Clips are WAV files where the original has MP3; ``mp3_path`` names them as they are.
     """
-    check_range(
-        clips=(clips, _CLIPS),
-        per_track=(per_track, _PER_TRACK),
-        seconds=(seconds, SECONDS),
-        sample_rate=(sample_rate, SAMPLE_RATES),
-        workers=(workers if workers is not None else 1, (1, 4096)),
-    )
     sizes: dict[str, Any] = {"clips": clips, "per_track": per_track, "seconds": float(seconds)}
-    parameters = {
-        "dataset": "magnatagatune",
-        "format_version": FORMAT_VERSION,
-        "seed": seed,
-        **sizes,
-        "sample_rate": sample_rate,
-    }
 
-    def fill(folder: Path) -> None:
+    def fill(folder: Path) -> list[Passage]:
         passages = plan(seed=seed, **sizes)
-        write_passages(
-            passages, seed=seed, folder=folder, name="MagnaTagATune", sample_rate=sample_rate, workers=workers
-        )
         for name, table in _lists(passages, seed=seed).items():
             table.to_csv(
                 folder / name, sep="\t", index=False, quoting=csv.QUOTE_ALL, lineterminator="\n", encoding="utf-8"
             )
+        return passages
 
-    return generate(Path(root).expanduser() / "MagnaTagATune", parameters=parameters, fill=fill)
+    return write_collection(
+        Path(root).expanduser() / "MagnaTagATune",
+        fill,
+        dataset="magnatagatune",
+        format_version=FORMAT_VERSION,
+        seed=seed,
+        sizes=sizes,
+        ranges={"clips": _CLIPS, "per_track": _PER_TRACK},
+        sample_rate=sample_rate,
+        workers=workers,
+    )

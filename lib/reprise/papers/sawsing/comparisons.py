@@ -105,7 +105,8 @@ def convergence(outcome: Outcome, *, conditions: Iterable[str] | None = None) ->
     -------
     DataFrame
         Long: ``condition, label, step, seconds`` (of training alone, on the machine of the run),
-        ``msstft, low, high`` (mean over seeds of the mean over singers, Student's t interval), ``f0_loss, n`` (seeds).
+        ``msstft, low, high`` (mean over seeds of the mean over singers, Student's t interval), ``lowest, highest``
+        (of the seeds), ``f0_loss, n`` (seeds).
     """
     if conditions is None:
         names = [name for name in outcome.conditions if name != GROUND_TRUTH]
@@ -122,9 +123,10 @@ def convergence(outcome: Outcome, *, conditions: Iterable[str] | None = None) ->
         for step in sorted(set(per_seed["step"].astype(int))):
             part = per_seed[per_seed["step"] == step]
             mean, low, high = mean_interval(part["msstft"].to_numpy())
-            times = (part["seconds"].mean(), mean, np.maximum(low, 0.0), high, part["f0_loss"].mean(), len(part))
-            rows.append((name, label_of(name), step, *times))
-    columns = ["condition", "label", "step", "seconds", "msstft", "low", "high", "f0_loss", "n"]
+            extremes = (part["msstft"].min(), part["msstft"].max())
+            loss = (mean, np.maximum(low, 0.0), high, *extremes, part["f0_loss"].mean())
+            rows.append((name, label_of(name), step, part["seconds"].mean(), *loss, len(part)))
+    columns = ["condition", "label", "step", "seconds", "msstft", "low", "high", "lowest", "highest", "f0_loss", "n"]
     return pd.DataFrame(rows, columns=columns)
 
 

@@ -211,6 +211,8 @@ def _scoring(settings: Settings, songs: SongsConfig) -> ScoreConfig:
         embedding=settings.embedding,
         n_held=settings.n_held,
         held_cents=settings.held_cents,
+        held_step=settings.held_step,
+        n_step=settings.n_step,
         n_partials=settings.n_partials,
     )
 

@@ -14,7 +14,7 @@ from reprise.papers.sawsing.networks import build_network
 from reprise.papers.sawsing.scoring import score, summary
 from reprise.papers.sawsing.synthesis import resynthesise
 from reprise.papers.sawsing.training import train
-from reprise.papers.sawsing.trials import VocoderTrial, restored
+from reprise.papers.sawsing.trials import VocoderTrial
 from reprise.runs import StoredTrial, TrialContext, TrialResult
 from reprise.seeds import derive_seed, torch_generator
 
@@ -111,10 +111,10 @@ def config_of(stored: StoredTrial) -> VocoderTrial:
 
     Raises
     ------
-    ValidationError
+    ValueError
         If it is the result of another paper.
     """
-    return restored(stored.config)
+    return VocoderTrial.restore(stored.config)
 
 
 def load_network(stored: StoredTrial) -> nn.Module:

@@ -56,7 +56,13 @@ def held_note(f0: Tensor, *, settings: Settings, longest: float = 3.0) -> HeldNo
         Where no note is held long enough, the longest voiced stretch; None where nothing is voiced.
     """
     contour = f0.double().numpy()
-    held = held_frames(contour, n_frames=settings.n_held, cents=settings.held_cents)
+    held = held_frames(
+        contour,
+        n_frames=settings.n_held,
+        cents=settings.held_cents,
+        step=settings.held_step,
+        n_step=settings.n_step,
+    )
     runs = stretches(held) or stretches(contour > 0)
     if not runs:
         return None

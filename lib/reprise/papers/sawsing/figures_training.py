@@ -36,7 +36,7 @@ def _log(log: Table, metric: str) -> Iterator[tuple[str, pd.DataFrame]]:
 
 
 def plot_convergence(curves: pd.DataFrame, log: Table | None = None) -> Figure:
-    """Validation loss over steps and over time, with intervals, and the authors' log as dashed lines.
+    """Validation loss over steps and over time, with the range of the seeds, and the authors' log as dashed lines.
 
     Parameters
     ----------
@@ -57,7 +57,8 @@ def plot_convergence(curves: pd.DataFrame, log: Table | None = None) -> Figure:
         for ax, x in ((axes[0], part["step"]), (axes[1], part["seconds"] / factor)):
             ax.plot(x, part["msstft"], marker="o", markersize=3, **style)
             if (part["n"] > 1).any():
-                ax.fill_between(x, part["low"], part["high"], color=style["color"], alpha=0.15, linewidth=0)
+                # an interval of two seeds leaves a logarithmic axis; both seeds can be shown
+                ax.fill_between(x, part["lowest"], part["highest"], color=style["color"], alpha=0.15, linewidth=0)
     for run, part in _log(log, "valid_msstft") if log is not None else ():
         label, system, line = RUNS[run]
         for ax, x in ((axes[0], part["step"]), (axes[1], 3600 * part["hours"] / factor)):

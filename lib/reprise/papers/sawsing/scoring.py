@@ -61,7 +61,11 @@ class _Song:
     def of(cls, target: Tensor, f0: Tensor, *, n_frames: int, sample_rate: int, config: ScoreConfig, hop_length: int):
         """Cut a recording to its first frames and follow the phases of its partials."""
         target, f0 = target[: n_frames * hop_length], f0[:n_frames]
-        held = torch.from_numpy(held_frames(f0.numpy(), n_frames=config.n_held, cents=config.held_cents))
+        held = torch.from_numpy(
+            held_frames(
+                f0.numpy(), n_frames=config.n_held, cents=config.held_cents, step=config.held_step, n_step=config.n_step
+            )
+        )
         phases = phase_deviation(
             target, f0, sample_rate=sample_rate, hop_length=hop_length, n_partials=config.n_partials, held=held
         )

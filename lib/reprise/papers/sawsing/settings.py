@@ -13,6 +13,7 @@ __all__ = ["FIXED_HOP", "Estimator", "Settings"]
 Estimator = Literal["auto", "pyin", "dio", "harvest", "autocorrelation"]
 # product of the rates at which the GANs and the diffusion model go from frames to samples
 FIXED_HOP = 240
+VIBRATO_SECONDS = 0.2
 UPSAMPLING = ("pwg", "hifigan", "fastdiff")
 
 
@@ -119,6 +120,7 @@ class Settings(BaseModel):
     embedding: str = Field("log_mel_statistics", description="of the Fréchet distance; the paper's is not known")
     held_seconds: float = Field(0.5, gt=0, description="shortest held note for the phase deviation, in s")
     held_cents: float = Field(200.0, gt=0, description="widest range of f0 within it, in cents")
+    held_step: float = Field(70.0, gt=0, description="change of its mean f0 that makes another note, in cents")
     n_partials: int = Field(20, ge=1, description="partials whose phase is followed")
     rtf_repeats: int = Field(5, ge=1, description="calls of which the median is the real-time factor")
     rtf_seconds: float = Field(10.0, gt=0, description="sound per call for the real-time factor, in s")
@@ -187,6 +189,11 @@ class Settings(BaseModel):
     def n_held(self) -> int:
         """Frames of the shortest held note."""
         return max(1, round(self.held_seconds * self.sample_rate / self.hop_length))
+
+    @property
+    def n_step(self) -> int:
+        """Frames of a cycle of slow vibrato, over which f0 is averaged to tell it from another note."""
+        return max(1, round(VIBRATO_SECONDS * self.sample_rate / self.hop_length))
 
     def of(self, system: str) -> "Settings":
         """Settings of one system: these, with what it changes.

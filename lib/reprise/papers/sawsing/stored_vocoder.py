@@ -7,23 +7,21 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 from torch import nn
 
-from reprise.files import atomic_path, read_json, write_json
+from reprise.files import atomic_path, write_json
 from reprise.models.weights import load_weights
 from reprise.papers.choices import UsageError
 from reprise.papers.sawsing.conditions import mel_config, songs_config
 from reprise.papers.sawsing.networks import build_network, network_config
 from reprise.papers.sawsing.systems import SYSTEMS
-from reprise.papers.sawsing.trials import MelConfig, NetworkConfig, PitchConfig, restored
-from reprise.runs.artefacts import RECORD, find_damage
+from reprise.papers.sawsing.trials import MelConfig, NetworkConfig, PitchConfig, VocoderTrial
+from reprise.papers.trial_folder import CONFIG, WEIGHTS, find_folder, read_identity, restore_finished
 
 if TYPE_CHECKING:
     from reprise.papers.sawsing.settings import Settings
 
 __all__ = ["LoadedVocoder", "NoVocoder", "VocoderConfig", "load_vocoder", "save_vocoder"]
 
-CONFIG, WEIGHTS = "config.json", "weights.safetensors"
-# what may hold code that runs when it is read
-PICKLES = (".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".bin", ".tar")
+USUAL = "the folder of save_vocoder or of a trial, runs/sawsing/<condition>/<seed>-<hash>"
 
 
 class NoVocoder(UsageError):
@@ -103,21 +101,13 @@ def load_vocoder(folder: str | Path) -> LoadedVocoder:
         If there is none, the trial is unfinished, damaged or of another paper, or the weights are a pickle or do not
         fit; the message is one line.
     """
-    place = Path(folder).expanduser()
-    if place.name == WEIGHTS:
-        place = place.parent
-    _refuse_other_things(place)
-    try:
-        identity = read_json(place / CONFIG)
-    except ValueError as error:
-        raise NoVocoder(f"{place / CONFIG} is no JSON; it comes from another program, or is damaged") from error
-    kind = identity.get("class") if isinstance(identity, dict) else None
-    if kind == "VocoderTrial":
-        return _load_trial(place, identity)
-    if kind != "VocoderConfig":
-        raise NoVocoder(
-            f"{place} holds a {kind or 'config.json of something else'}, no vocoder; trials of 04_sawsing do"
-        )
+    place = find_folder(folder, usual=USUAL, error=NoVocoder)
+    kind, identity = read_identity(place, error=NoVocoder)
+    if kind == VocoderTrial.__name__:
+        trial = restore_finished(place, identity, kind=VocoderTrial, error=NoVocoder)
+        return _fill(_config_of(trial), _weights(place), place=place)
+    if kind != VocoderConfig.__name__:
+        raise NoVocoder(f"{place} holds a {kind}, no vocoder; trials of 04_sawsing do")
     try:
         config = VocoderConfig.model_validate({name: value for name, value in identity.items() if name != "class"})
     except ValidationError as error:
@@ -125,31 +115,6 @@ def load_vocoder(folder: str | Path) -> LoadedVocoder:
         where = ".".join(map(str, first["loc"]))
         raise NoVocoder(f"{place / CONFIG}: {where}: {first['msg'].lower()}; save the vocoder again") from error
     return _fill(config, _weights(place), place=place)
-
-
-def _refuse_other_things(place: Path) -> None:
-    if place.suffix in PICKLES and not place.is_dir():
-        raise NoVocoder(
-            f"{place} is a file of torch.save, which may hold code and is not read; give a folder with {CONFIG} and "
-            f"{WEIGHTS}, as save_vocoder writes it"
-        )
-    if not place.is_dir():
-        raise NoVocoder(
-            f"--weights {place}: there is no such folder; a trial's is runs/sawsing/<condition>/<seed>-<hash>"
-        )
-    if place.suffix == ".part":
-        raise NoVocoder(f"{place} is an unfinished trial; the command that began it goes on from there")
-    if (place / CONFIG).is_file():
-        return
-    # not all the way down: somebody may name a home or a whole disk
-    below = next((path.parent for depth in (1, 2, 3) for path in sorted(place.glob("*/" * depth + WEIGHTS))), None)
-    pickle = next((path.name for path in sorted(place.iterdir()) if path.suffix in PICKLES), None)
-    hint = f"no {CONFIG}"
-    if below is not None:
-        hint += f", but below it there is {below}"
-    elif pickle is not None:
-        hint = f"only {pickle}, which may hold code and is not read"
-    raise NoVocoder(f"{place} holds {hint}; give a trial's folder, with {CONFIG} and {WEIGHTS}")
 
 
 def _weights(place: Path) -> dict[str, Any]:
@@ -173,20 +138,8 @@ def _fill(config: VocoderConfig, weights: dict[str, Any], *, place: Path) -> Loa
     return LoadedVocoder(config, model.eval())
 
 
-def _load_trial(place: Path, identity: dict[str, Any]) -> LoadedVocoder:
-    try:
-        trial = restored(identity)
-    except ValidationError as error:
-        raise NoVocoder(f"{place} was stored by another version of this library; run its trial again") from error
-    if not (place / RECORD).is_file():
-        raise NoVocoder(f"{place} has no {RECORD}, so its trial did not finish or was copied in part")
-    try:
-        damage = find_damage(place, trial.fingerprint())
-    except RuntimeError as error:
-        raise NoVocoder(str(error)) from error
-    if damage is not None:
-        raise NoVocoder(f"{damage}; run its trial again, or copy the folder anew")
-    config = VocoderConfig(
+def _config_of(trial: VocoderTrial) -> VocoderConfig:
+    return VocoderConfig(
         name=f"{trial.condition}, seed {trial.seed}",
         system=trial.system,
         mel=trial.mel,
@@ -194,7 +147,6 @@ def _load_trial(place: Path, identity: dict[str, Any]) -> LoadedVocoder:
         target_rms=trial.songs.target_rms,
         debuzz=trial.scoring.pitch if trial.debuzz else None,
     )
-    return _fill(config, _weights(place), place=place)
 
 
 def save_vocoder(
@@ -247,5 +199,5 @@ def save_vocoder(
     place.mkdir(parents=True, exist_ok=True)
     with atomic_path(place / WEIGHTS) as temporary:
         save_file(state, temporary)
-    write_json(place / CONFIG, {"class": "VocoderConfig", **config.model_dump(mode="json")})
+    write_json(place / CONFIG, {"class": VocoderConfig.__name__, **config.model_dump(mode="json")})
     return place

@@ -1,7 +1,6 @@
 """What a trial of this paper is made of: songs, input, network, training, scores, all of it identity but the folder."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
@@ -19,7 +18,6 @@ __all__ = [
     "TrainingConfig",
     "TrialKey",
     "VocoderTrial",
-    "restored",
 ]
 
 
@@ -141,7 +139,7 @@ class TrainingConfig(_Frozen):
 
 
 class ScoreConfig(_Frozen):
-    """How test songs are scored; lengths of pieces and held notes in frames, lags in samples, widths in cents."""
+    """How test songs are scored; pieces, notes and vibrato in frames, lags in samples, widths and steps in cents."""
 
     pitch: PitchConfig
     piece_frames: int
@@ -150,6 +148,8 @@ class ScoreConfig(_Frozen):
     embedding: str
     n_held: int
     held_cents: float
+    held_step: float
+    n_step: int
     n_partials: int
 
 
@@ -190,30 +190,3 @@ class VocoderTrial(TrialConfig):
     def key(self) -> TrialKey:
         """Place of this trial in a grid."""
         return TrialKey(self.system, self.scenario, self.songs.singer, self.seed)
-
-
-def restored(identity: Mapping[str, Any]) -> VocoderTrial:
-    """Trial of a stored identity.
-
-    Parameters
-    ----------
-    identity : mapping
-        Content of a trial's ``config.json``.
-
-    Returns
-    -------
-    VocoderTrial
-        Without the data folder, which is no identity.
-
-    Raises
-    ------
-    ValidationError
-        If it is the identity of something else.
-    """
-    return VocoderTrial.model_validate(_without_classes(identity))
-
-
-def _without_classes(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {name: _without_classes(item) for name, item in value.items() if name != "class"}
-    return value

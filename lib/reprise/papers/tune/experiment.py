@@ -12,7 +12,7 @@ from reprise.papers.tune.embedding import embed
 from reprise.papers.tune.encoders import build_encoder, build_model
 from reprise.papers.tune.open_task import open_task
 from reprise.papers.tune.pretraining import pretrain
-from reprise.papers.tune.trials import PretrainTrial, ProbeTrial, restored
+from reprise.papers.tune.trials import PretrainTrial, ProbeTrial
 from reprise.runs import StoredTrial, TrialContext, TrialResult
 from reprise.training.contrastive import ContrastiveModel
 
@@ -118,10 +118,11 @@ def config_of(stored: StoredTrial) -> PretrainTrial | ProbeTrial:
 
     Raises
     ------
-    ValidationError
+    ValueError
         If it is the result of another paper.
     """
-    return restored(stored.config)
+    kind = ProbeTrial if stored.config.get("class") == ProbeTrial.__name__ else PretrainTrial
+    return kind.restore(stored.config)
 
 
 def _pretraining(stored: StoredTrial) -> PretrainTrial:

@@ -1,7 +1,6 @@
 """What a trial of this paper is made of: clips, encoder, views, training, probes, all of it identity but the folder."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
@@ -18,7 +17,6 @@ __all__ = [
     "Stage",
     "TrialKey",
     "ViewsConfig",
-    "restored",
 ]
 
 Stage = Literal["pretrain", "mtt", "gtzan", "key", "emotion"]
@@ -214,31 +212,3 @@ class ProbeTrial(TrialConfig):
     def requires(self) -> list[TrialConfig]:
         """The parent, whose weights this one reads."""
         return [] if self.parent is None else [self.parent]
-
-
-def restored(identity: Mapping[str, Any]) -> PretrainTrial | ProbeTrial:
-    """Trial of a stored identity.
-
-    Parameters
-    ----------
-    identity : mapping
-        Content of a trial's ``config.json``.
-
-    Returns
-    -------
-    PretrainTrial or ProbeTrial
-        Without the data folder, which is no identity.
-
-    Raises
-    ------
-    ValidationError
-        If it is the identity of something else.
-    """
-    kind = ProbeTrial if identity.get("class") == "ProbeTrial" else PretrainTrial
-    return kind.model_validate(_without_classes(identity))
-
-
-def _without_classes(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {name: _without_classes(item) for name, item in value.items() if name != "class"}
-    return value
