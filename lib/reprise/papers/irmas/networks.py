@@ -121,7 +121,7 @@ def build_optimiser(
         {"params": list(part), "lr": first, "weight_decay": decay}
         for part, (first, _), decay in zip(parts, config.rates, config.weight_decays, strict=True)
     ]
-    optimiser = torch.optim.Adam(groups, fused=True)
+    optimiser = torch.optim.Adam(groups)
     factors = [
         polynomial_decay(updates=updates, start=first, end=last, power=config.decay_power, warmup=config.warmup)
         for first, last in config.rates

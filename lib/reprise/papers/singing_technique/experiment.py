@@ -222,7 +222,7 @@ def _to_evaluation(model: nn.Module, *, config: SingingTrial, corpus: Corpus, de
 def _train_network(config: SingingTrial, context: TrialContext, corpus: Corpus) -> TrialResult:
     """First phase, or joint training that goes on where the first phase ended, to the same bits as one long run."""
     model = build_network(_network(config), seed=config.seed).to(context.device)
-    optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
+    optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
     parent = None if config.parent is None else context.load(config.parent)
     if parent is not None:
         _restore(model, optimizer, parent.weights())
@@ -256,7 +256,7 @@ def _retrain_classifier(config: SingingTrial, context: TrialContext, corpus: Cor
         classifier,
         batches,
         loss_fn=lambda layer, batch: F.cross_entropy(layer(batch[0]), batch[1], weight=weights),
-        optimizer=torch.optim.Adam(classifier.parameters(), lr=config.learning_rate, fused=True),
+        optimizer=torch.optim.Adam(classifier.parameters(), lr=config.learning_rate),
         epochs=config.epochs,
         seed=config.seed,
         checkpoint=Checkpoint(context.folder),
@@ -276,7 +276,7 @@ def _retrain_in_train_mode(config: SingingTrial, context: TrialContext, corpus: 
     classifier = _classifier(model, config)
     model.to(context.device).requires_grad_(False)
     classifier.requires_grad_(True)
-    optimizer = torch.optim.Adam(classifier.parameters(), lr=config.learning_rate, fused=True)
+    optimizer = torch.optim.Adam(classifier.parameters(), lr=config.learning_rate)
     curves = _fit(model, optimizer, config=config, context=context, corpus=corpus)
     model.eval()
     result = _result(

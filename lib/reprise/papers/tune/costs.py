@@ -144,7 +144,7 @@ def _measure(trial: PretrainTrial, device: str) -> _Cost:
         batch, groups, length = 2, 1, min(length, shortest)
     first, second = _noise(2 * batch, length).to(device).chunk(2)
     loss = contrastive_step(temperature=trial.temperature, groups=groups, split_norms=trial.split_norms)
-    optimizer = torch.optim.Adam([value for value in model.parameters() if value.requires_grad], fused=True)
+    optimizer = torch.optim.Adam([value for value in model.parameters() if value.requires_grad])
     saved: dict[int, int] = {}
 
     def remember(tensor: Tensor) -> Tensor:

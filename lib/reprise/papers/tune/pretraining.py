@@ -128,7 +128,7 @@ def pretrain(
         model,
         pairs.epoch,
         loss_fn=step_loss(temperature=config.temperature, groups=config.groups, split_norms=config.split_norms),
-        optimizer=torch.optim.Adam(learnt, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True),
+        optimizer=torch.optim.Adam(learnt, lr=config.learning_rate, weight_decay=config.weight_decay),
         epochs=config.epochs,
         seed=config.seed,
         autocast=torch.bfloat16 if config.autocast and context.device.startswith("cuda") else None,
