@@ -50,8 +50,9 @@ class LinearAttention(nn.Module):
     :math:`\omega_i`, queries become
     :math:`\phi_i(q) = e^{\omega_i q' - |q'|^2 / 2 - \max_j \omega_j q'} + \epsilon` and keys the same without the
     maximum; the result is :math:`\phi(q) (\phi(k)^T v)`, divided by
-    :math:`\phi(q) \sum_n \phi(k_n)`. Directions are a buffer, saved with the weights and never drawn again. Every frame
-    sees every frame: results depend on the length of the input.
+    :math:`\phi(q) \sum_n \phi(k_n)`. Where frames are few, :math:`(\phi(q) \phi(k)^T) v` is the same and cheaper.
+    Directions are a buffer, saved with the weights and never drawn again. Every frame sees every frame: results depend
+    on the length of the input.
     Paper: Choromanski et al. 2021; Wu et al. 2022, section 3. Notebook: 04_sawsing.ipynb.
     """
 
