@@ -301,6 +301,22 @@ def test_pages_need_no_network_and_show_equations():
     assert "A &lt;b&gt;" in page
 
 
+def test_pages_fold_long_logs_and_show_short_ones():
+    def page_of(count):
+        lines = [nbformat.v4.new_output("stream", name="stderr", text=f"step {k}\n") for k in range(count)]
+        cell = nbformat.v4.new_code_cell("run()", outputs=lines)
+        page = notebook_page(nbformat.v4.new_notebook(cells=[cell]), title="log", images=Path())
+        assert len(cell.outputs) == count, "the notebook itself stays as it is"
+        return page.partition("<body")[2]
+
+    short, long = page_of(8), page_of(9)
+    assert "<details" not in short
+    assert long.count("<details") == 1
+    assert "<summary>9 lines of progress and warnings</summary>" in long
+    for page, last in ((short, 7), (long, 8)):
+        assert f"step {last}" in page
+
+
 def test_an_equation_keeps_its_tex_for_those_who_cannot_see_it():
     drawn = equation(r"w_c < n_c^{-\alpha}")
     assert r'aria-label="w_c &lt; n_c^{-\alpha}"' in drawn

@@ -36,6 +36,14 @@ svg.equation { overflow: visible; }
 span.equation { display: block; text-align: center; margin: 1em 0; overflow-x: auto; }
 </style>
 {%- endblock html_head_css -%}
+{%- block stream_stderr -%}
+{%- set lines = output.text.strip().splitlines() | length -%}
+{%- if lines > 8 -%}
+<details class="log"><summary>{{ lines }} lines of progress and warnings</summary>{{ super() }}</details>
+{%- else -%}
+{{ super() }}
+{%- endif -%}
+{%- endblock stream_stderr -%}
 """
 
 
@@ -113,7 +121,7 @@ def notebook_page(notebook: Any, *, title: str, images: Path) -> str:
     Returns
     -------
     str
-        HTML with code shown, no prompts, no scripts from elsewhere.
+        HTML with code shown, no prompts, no scripts from elsewhere; long logs of a cell are folded.
     """
     from jinja2 import DictLoader
     from nbconvert import HTMLExporter
@@ -139,6 +147,8 @@ def notebook_page(notebook: Any, *, title: str, images: Path) -> str:
         exclude_input_prompt=True,
         exclude_output_prompt=True,
         embed_images=True,
+        # a line of progress each time is one output; together they can be folded
+        preprocessors=["nbconvert.preprocessors.CoalesceStreamsPreprocessor"],
     )
     exporter.register_filter("markdown2html", to_html)
     body, _ = exporter.from_notebook_node(notebook, resources={"metadata": {"name": title, "path": str(images)}})
