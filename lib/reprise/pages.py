@@ -34,6 +34,7 @@ TEMPLATE = """
 main { max-width: 72rem; margin: 0 auto; }
 svg.equation { overflow: visible; }
 span.equation { display: block; text-align: center; margin: 1em 0; overflow-x: auto; }
+details.log { font-family: var(--jp-ui-font-family); font-size: var(--jp-ui-font-size1); }
 </style>
 {%- endblock html_head_css -%}
 {%- block stream_stderr -%}
